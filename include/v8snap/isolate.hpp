@@ -1,0 +1,57 @@
+// An isolate: a JavaScript engine with a heap of its own.
+#pragma once
+
+#include <Python.h>
+
+#include <memory>
+#include <string>
+
+#include "v8snap/context.hpp"
+
+namespace v8snap {
+
+// Everything an isolate starts from. Pointers are borrowed and must outlive the isolate, not just the call.
+struct IsolateOptions {
+  const char* blob = nullptr;  // V8's raw blob, already checked; null: V8's own
+  size_t blob_size = 0;
+  bool blob_rehashable = true;
+  std::string heap_identity;        // equal for blobs whose read-only heaps are known to be the same
+  size_t heap_limit = 0;            // bytes; 0: V8's default
+  PyObject* callables = nullptr;    // dict id -> callable: Python functions that JavaScript holds
+  PyObject* externals = nullptr;    // dict name -> callable or None: the external references
+};
+
+// Any thread may use a plain isolate: one at a time, the others wait with the GIL released.
+// A creator's isolate belongs to the thread that made the creator.
+class Isolate {
+ public:
+  virtual ~Isolate() = default;
+
+  virtual bool closed() const = 0;
+  // Idempotent; closes contexts, values and scripts first. Throws where the isolate is running JavaScript on this
+  // thread or belongs to a snapshot creator.
+  virtual void close() = 0;
+  // Never throws and never waits: what the garbage collector and interpreter exit use. An isolate that another
+  // thread is using, or that came through a fork, is left alone.
+  virtual void abandon() noexcept = 0;
+
+  // The default context of the blob, or V8's own.
+  virtual std::unique_ptr<Context> new_context() = 0;
+  // An added context by V8's index; kNotInSnapshot where the blob has none such.
+  virtual std::unique_ptr<Context> context_from_snapshot(size_t index) = 0;
+  // Isolate data of the blob, fetched in `context`; null without an error where there is none (any more).
+  virtual PyObject* data(Context& context, size_t index) = 0;
+  virtual PyObject* heap_statistics() = 0;
+  virtual void low_memory_notification() = 0;
+  // Stops the JavaScript that is running, from any thread. Nothing happens where none runs.
+  virtual void terminate() = 0;
+};
+
+// Starts V8 if need be. Throws kForked, kSnapshotConflict, kMemory.
+std::unique_ptr<Isolate> create_isolate(const IsolateOptions& options);
+
+// An isolate for a snapshot creator, which gives it its heap. V8 can't dispose of an isolate that never got one, so
+// nothing of V8's exists before that.
+std::unique_ptr<Isolate> allocate_isolate();
+
+}  // namespace v8snap

@@ -1,0 +1,36 @@
+// V8 in this process: started once, never stopped.
+#pragma once
+
+#include <Python.h>
+
+#include <string>
+
+namespace v8snap {
+
+// The version of the V8 library, with its embedder's suffix ("10.2.154.26-node.37"). Starts nothing.
+const char* v8_version();
+
+// Hexadecimal build id of the library V8 lives in, or "" where it has none. Starts nothing.
+std::string library_build_id();
+
+// Passes one flag to V8. Throws kFlagsFrozen once V8 is started. The caller checks that the flag is a safe one.
+void set_flag(const std::string& flag);
+
+// Whether V8 is started: from then on flags can't change, and a child made by fork can't use V8.
+bool v8_started();
+
+// Native objects that are alive in this process.
+struct LiveCounts {
+  long isolates;
+  long creators;
+  long contexts;
+  long values;
+  long scripts;
+};
+LiveCounts live_counts();
+
+// Checks that only read memory. Both are V8's snapshot checksums: which one a library uses is a choice of its build.
+unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept;
+unsigned int fletcher32(const unsigned char* data, size_t size) noexcept;
+
+}  // namespace v8snap

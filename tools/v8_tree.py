@@ -1,0 +1,199 @@
+"""Find V8 in a folder tree, or make such a tree from the distribution's own packages.
+
+Used by ``tools/meson.build`` at configure time; needs nothing but the standard library::
+
+    python v8_tree.py system          # compile arguments for the V8 in the system's include folders
+    python v8_tree.py prefix FOLDER   # a tree somebody unpacked or installed
+    python v8_tree.py unpack FOLDER   # download and unpack the distribution's packages into FOLDER
+
+It prints ``key=value`` lines: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle`` (a shared
+library to carry along), ``licence`` (its copyright file). A failure is one line on stderr and exit code 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+# Part of every Debian-like system that can run Python; carrying our own copies would only do harm.
+BASE_SONAMES = re.compile(r"^(ld-linux.*|libc|libm|libdl|librt|libpthread|libgcc_s|libstdc\+\+)\.so")
+BASE_PACKAGES = {"libc6", "libgcc-s1", "libstdc++6", "libcrypt1"}
+# V8's build switches that change its ABI: the headers must be compiled with the same.
+EMBEDDER_DEFINES = {
+    "v8_enable_pointer_compression": "V8_COMPRESS_POINTERS",
+    "v8_enable_31bit_smis_on_64bit_arch": "V8_31BIT_SMIS_ON_64BIT_ARCH",
+    "v8_enable_sandbox": "V8_ENABLE_SANDBOX",
+    "v8_enable_direct_local": "V8_ENABLE_DIRECT_LOCAL",
+}
+
+
+class NotFoundError(Exception):
+    """V8 is not where it was looked for."""
+
+
+def embedder_defines(include: Path) -> list[str]:
+    """Compiler defines that the library was built with, read from Node's ``config.gypi``."""
+    config = include / "config.gypi"
+    if not config.is_file():
+        return []
+    text = "\n".join(line for line in config.read_text().splitlines() if not line.lstrip().startswith("#"))
+    variables = ast.literal_eval(text)["variables"]
+    return [f"-D{macro}" for name, macro in EMBEDDER_DEFINES.items() if variables.get(name) in (1, "1", True)]
+
+
+def include_folder(root: Path) -> Path:
+    """The folder under ``root`` that has ``v8.h``."""
+    for relative in ("include/node", "usr/include/node", "include", "usr/include", "libexec/include"):
+        if (root / relative / "v8.h").is_file():
+            return root / relative
+    raise NotFoundError(f"no include/node/v8.h or include/v8.h under {root}")
+
+
+def library_file(root: Path) -> Path:
+    """The shared V8 library under ``root``: ``libnode`` or ``libv8``."""
+    for folder in ("lib", "lib64", "usr/lib", "usr/lib64", "libexec"):
+        for pattern in ("libnode.so*", "libv8.so*", "libnode*.dylib", "libv8.dylib"):
+            found = sorted((root / folder).glob(f"**/{pattern}"), key=lambda path: len(path.name))
+            if found:
+                return found[0].resolve()
+    raise NotFoundError(f"no libnode or libv8 shared library under {root}")
+
+
+def run(command: list[str], **kwargs: object) -> str:
+    """Run a command; its output, or NotFoundError with the last of what it said."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **kwargs)  # type: ignore[call-overload]
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise NotFoundError(f"{' '.join(command[:1] + command[-2:])} failed: {' '.join(said)}")
+    return str(done.stdout)
+
+
+class Packages:
+    """The distribution's package client with lists of its own: no root, and the system stays as it is."""
+
+    def __init__(self, folder: Path) -> None:
+        for tool in ("apt-get", "dpkg-deb", "readelf"):
+            if shutil.which(tool) is None:
+                raise NotFoundError(f"unpack needs {tool}, which this system does not have")
+        self.folder = folder
+        self.root = folder / "root"
+        state = folder / "apt"
+        for name in ("lists/partial", "cache/archives/partial", "state"):
+            (state / name).mkdir(parents=True, exist_ok=True)
+        self.apt = ["apt-get", "-q", "-o", f"Dir::State={state}/state", "-o", f"Dir::State::lists={state}/lists"]
+        self.apt += ["-o", f"Dir::Cache={state}/cache", "-o", "Dir::State::status=/var/lib/dpkg/status"]
+        if os.geteuid() == 0:  # apt would otherwise try, and warn, to download as another user
+            self.apt += ["-o", "APT::Sandbox::User=root"]
+        run([*self.apt, "update"])
+        self.seen: set[str] = set()
+
+    def add(self, name: str) -> list[str]:
+        """Download and unpack one package; the names it depends on."""
+        self.seen.add(name)
+        downloads = self.folder / "debs" / name
+        downloads.mkdir(parents=True, exist_ok=True)
+        run([*self.apt, "download", name], cwd=downloads)
+        archive = next(downloads.glob("*.deb"))
+        run(["dpkg-deb", "-x", str(archive), str(self.root)])
+        depends = run(["dpkg-deb", "-f", str(archive), "Depends"])
+        return [re.split(r"[ (|:]", item.strip())[0] for item in depends.split(",") if item.strip()]
+
+    def add_libraries(self, names: list[str]) -> None:
+        """Unpack the named packages and the shared libraries they depend on."""
+        for name in names:
+            if name in self.seen or name in BASE_PACKAGES or not re.match(r"(lib|zlib)", name):
+                continue
+            self.add_libraries(self.add(name))
+
+
+def needed_by(library: Path) -> list[str]:
+    """The SONAMEs in an ELF file's NEEDED entries."""
+    return re.findall(r"\(NEEDED\).*\[(.+?)\]", run(["readelf", "-d", str(library)]))
+
+
+def gather(library: Path, root: Path, into: Path) -> list[Path]:
+    """Copy ``library`` and all it needs from ``root`` into one folder, each under its SONAME."""
+    into.mkdir(parents=True, exist_ok=True)
+    by_name = {path.name: path for path in sorted(root.glob("**/*.so*")) if path.is_file()}
+    waiting, gathered = [library.name], []
+    while waiting:
+        soname = waiting.pop()
+        target = into / soname
+        if target in gathered or BASE_SONAMES.match(soname):
+            continue
+        if soname not in by_name:
+            raise NotFoundError(f"the distribution's packages lack {soname}, which {library.name} needs")
+        shutil.copyfile(by_name[soname].resolve(), target)
+        target.chmod(0o755)
+        gathered.append(target)
+        waiting += needed_by(target)
+    return gathered
+
+
+def gather_licences(root: Path, into: Path) -> list[Path]:
+    """The copyright files of the packages that shared libraries came from."""
+    into.mkdir(parents=True, exist_ok=True)
+    copied = []
+    for copyright_file in sorted(root.glob("usr/share/doc/*/copyright")):
+        target = into / f"{copyright_file.parent.name}.txt"
+        shutil.copyfile(copyright_file.resolve(), target)
+        copied.append(target)
+    return copied
+
+
+def unpack(folder: Path) -> None:
+    """Make a tree from the distribution's packages and print where its parts are."""
+    done = folder / "done"
+    if not done.exists():  # a second configure of the same build folder finds it made
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        packages = Packages(folder)
+        headers_need = packages.add("libnode-dev")
+        packages.add_libraries([name for name in headers_need if re.match(r"libnode\d", name)])
+        gather(library_file(packages.root), packages.root, folder / "libs")
+        gather_licences(packages.root, folder / "licences")
+        done.touch()
+    root = folder / "root"
+    describe(include_folder(root), folder / "libs" / library_file(root).name)
+    print(*(f"bundle={path}" for path in sorted((folder / "libs").iterdir())), sep="\n")
+    print(*(f"licence={path}" for path in sorted((folder / "licences").iterdir())), sep="\n")
+
+
+def describe(include: Path, library: Path) -> None:
+    """Print what a compiler needs to know of a tree."""
+    for argument in (f"-isystem{include}", *embedder_defines(include)):
+        print(f"arg={argument}")
+    print(f"library={library}\nrpath={library.parent}")
+
+
+def system() -> None:
+    """Print compile arguments, one a line, for headers in the system's include folders."""
+    include = include_folder(Path("/usr"))
+    print(f"-isystem{include}", *embedder_defines(include), sep="\n")
+
+
+def main(arguments: list[str]) -> int:
+    """Command line: see the module's docstring."""
+    try:
+        if arguments == ["system"]:
+            system()
+        elif len(arguments) == 2 and arguments[0] == "prefix":
+            root = Path(arguments[1]).expanduser().absolute()
+            describe(include_folder(root), library_file(root))
+        elif len(arguments) == 2 and arguments[0] == "unpack":
+            unpack(Path(arguments[1]).absolute())
+        else:
+            raise NotFoundError("usage: v8_tree.py system | prefix FOLDER | unpack FOLDER")
+    except NotFoundError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

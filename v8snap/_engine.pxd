@@ -1,0 +1,142 @@
+# The engine's headers, name for name (include/v8snap/*.hpp): contracts stand there.
+from cpython.object cimport PyObject
+from libc.stddef cimport size_t
+from libcpp cimport bool as cbool
+from libcpp.memory cimport unique_ptr
+from libcpp.string cimport string
+
+
+cdef extern from "v8snap/error.hpp" namespace "v8snap":
+    cdef enum class ErrorCode(int):
+        kInternal
+        kClosed
+        kJs
+        kTimeout
+        kTerminated
+        kMemory
+        kConversion
+        kWrongIsolate
+        kForked
+        kWrongThread
+        kFlagsFrozen
+        kSnapshot
+        kSnapshotConflict
+        kExternalReference
+        kUnserializable
+        kNotInSnapshot
+
+    void set_error_translator(object translator) noexcept
+    void raise_python_error() noexcept
+    void throw_error(int code, const string& message) except +raise_python_error
+
+
+cdef extern from "v8snap/process.hpp" namespace "v8snap":
+    const char* v8_version() noexcept
+    string library_build_id() except +raise_python_error
+    void set_flag(const string& flag) except +raise_python_error
+    cbool v8_started() noexcept
+
+    struct LiveCounts:
+        long isolates
+        long creators
+        long contexts
+        long values
+        long scripts
+
+    LiveCounts live_counts() noexcept
+    unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept nogil
+    unsigned int fletcher32(const unsigned char* data, size_t size) noexcept nogil
+
+
+cdef extern from "v8snap/value.hpp" namespace "v8snap":
+    cdef enum class ValueKind(int):
+        kObject
+        kArray
+        kFunction
+        kSymbol
+
+    cdef cppclass Value:
+        ValueKind kind() noexcept
+        cbool closed() noexcept
+        PyObject* get(object key) except +raise_python_error
+        void set(object key, object value) except +raise_python_error
+        cbool remove(object key) except +raise_python_error
+        cbool has(object key) except +raise_python_error
+        object keys() except +raise_python_error
+        Py_ssize_t length() except +raise_python_error
+        void set_length(Py_ssize_t length) except +raise_python_error
+        object call(Value* receiver, object arguments) except +raise_python_error
+        object construct(object arguments) except +raise_python_error
+        object to_py() except +raise_python_error
+        object describe() except +raise_python_error
+        cbool strict_equals(Value& other) except +raise_python_error
+        int identity_hash() except +raise_python_error
+
+    struct ProxyHooks:
+        PyObject* (*make)(PyObject* context, Value* value) noexcept
+        Value* (*find)(PyObject* object) noexcept
+        PyObject* undefined
+        PyObject* bigint_type
+
+    void set_proxy_hooks(const ProxyHooks& hooks) noexcept
+
+
+cdef extern from "v8snap/script.hpp" namespace "v8snap":
+    cdef cppclass Script:
+        cbool closed() noexcept
+        cbool cache_rejected() noexcept
+        object code_cache() except +raise_python_error
+
+
+cdef extern from "v8snap/context.hpp" namespace "v8snap":
+    cdef cppclass Context:
+        void set_owner(PyObject* owner) noexcept
+        cbool closed() noexcept
+        void close() except +raise_python_error
+        object eval(object source, object name, double timeout) except +raise_python_error
+        object globals() except +raise_python_error
+        unique_ptr[Script] compile(object source, object name, PyObject* cached_data) except +raise_python_error
+        object run(Script& script, double timeout) except +raise_python_error
+        object import_module(object source, object name, object resolve, double timeout) except +raise_python_error
+        object to_js(object value) except +raise_python_error
+        PyObject* data(size_t index) except +raise_python_error
+
+
+cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
+    struct IsolateOptions:
+        const char* blob
+        size_t blob_size
+        cbool blob_rehashable
+        string heap_identity
+        size_t heap_limit
+        PyObject* callables
+        PyObject* externals
+
+    cdef cppclass Isolate:
+        cbool closed() noexcept
+        void close() except +raise_python_error
+        void abandon() noexcept
+        unique_ptr[Context] new_context() except +raise_python_error
+        unique_ptr[Context] context_from_snapshot(size_t index) except +raise_python_error
+        PyObject* data(Context& context, size_t index) except +raise_python_error
+        object heap_statistics() except +raise_python_error
+        void low_memory_notification() except +raise_python_error
+        void terminate() except +raise_python_error
+
+    unique_ptr[Isolate] create_isolate(const IsolateOptions& options) except +raise_python_error
+    unique_ptr[Isolate] allocate_isolate() except +raise_python_error
+
+
+cdef extern from "v8snap/snapshot_creator.hpp" namespace "v8snap":
+    cdef cppclass SnapshotCreator:
+        void set_default_context(Context& context) except +raise_python_error
+        size_t add_context(Context& context) except +raise_python_error
+        unique_ptr[Context] base_context(size_t index) except +raise_python_error
+        size_t add_data(Context* context, Context& maker, object value) except +raise_python_error
+        object external(Context& context, object name) except +raise_python_error
+        object used_externals() except +raise_python_error
+        object create_blob(cbool keep_function_code) except +raise_python_error
+        void discard() except +raise_python_error
+
+    unique_ptr[SnapshotCreator] create_snapshot_creator(
+        Isolate& isolate, const IsolateOptions& options, size_t base_contexts) except +raise_python_error

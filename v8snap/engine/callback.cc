@@ -1,0 +1,217 @@
+// Python functions that JavaScript calls. A function made here holds as its data either a number, the id of a callable
+// that its isolate knows, or a string, the name of an external reference: only the latter can be in a snapshot.
+#include <algorithm>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+// Fetched with the GIL; null with no error set where there is none.
+PyRef callable_for(IsolateImpl& isolate, v8::Local<v8::Value> data) {
+  PyObject* found = nullptr;
+  if (data->IsString()) {
+    PyRef name = checked(string_to_python(isolate.v8, data.As<v8::String>()));
+    if (isolate.options.externals != nullptr) found = PyDict_GetItemWithError(isolate.options.externals, name.get());
+  } else if (data->IsNumber()) {
+    PyRef id = checked(PyLong_FromLong(static_cast<long>(data.As<v8::Number>()->Value())));
+    found = PyDict_GetItemWithError(isolate.options.callables, id.get());
+  }
+  if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
+  return found == Py_None ? PyRef() : PyRef::borrow(found);
+}
+
+void throw_into_js(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<v8::String>), const std::string& text) {
+  v8::Local<v8::String> message;
+  if (!v8::String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal, static_cast<int>(text.size())).ToLocal(&message)) {
+    message = v8::String::Empty(isolate);
+  }
+  isolate->ThrowException(make(message));
+}
+
+v8::Local<v8::Value> plain_error(v8::Local<v8::String> message) { return v8::Exception::Error(message); }
+v8::Local<v8::Value> reference_error(v8::Local<v8::String> message) { return v8::Exception::ReferenceError(message); }
+v8::Local<v8::Value> range_error(v8::Local<v8::String> message) { return v8::Exception::RangeError(message); }
+
+// "ValueError: what it says", never failing.
+std::string summary_of(PyObject* exception) {
+  std::string text = Py_TYPE(exception)->tp_name;
+  PyRef said(PyObject_Str(exception));
+  Py_ssize_t size = 0;
+  const char* utf8 = said ? PyUnicode_AsUTF8AndSize(said.get(), &size) : nullptr;
+  if (utf8 == nullptr) {
+    PyErr_Clear();
+  } else if (size > 0) {
+    text.append(": ").append(utf8, static_cast<size_t>(size));
+  }
+  return text;
+}
+
+void forget_error(const v8::WeakCallbackInfo<ThrownException>& info) { info.GetParameter()->error.Reset(); }
+
+// Turns Python's current exception into one of JavaScript's.
+void pass_on_exception(IsolateImpl& isolate) {
+  if (isolate.stop_reason != StopReason::kNone) {
+    PyErr_Clear();  // V8 is unwinding already, and the outermost call says why
+    return;
+  }
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) {
+    isolate.stash_python_exception();  // KeyboardInterrupt and SystemExit are not for JavaScript to catch
+    return;
+  }
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  const std::string summary = summary_of(value);
+  v8::Local<v8::String> message;
+  if (!v8::String::NewFromUtf8(isolate.v8, summary.data(), v8::NewStringType::kNormal, static_cast<int>(summary.size()))
+           .ToLocal(&message)) {
+    message = v8::String::Empty(isolate.v8);
+  }
+  v8::Local<v8::Value> error = v8::Exception::Error(message);
+  PyRef exception(value);
+  auto record = std::make_unique<ThrownException>();
+  record->id = isolate.next_id++;
+  isolate.keep(record->id, exception.get());
+  record->error.Reset(isolate.v8, error);
+  record->error.SetWeak(record.get(), forget_error, v8::WeakCallbackType::kParameter);
+  isolate.thrown.push_back(std::move(record));
+  isolate.v8->ThrowException(error);
+}
+
+void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
+  if (isolate.current == nullptr) {
+    throw_into_js(isolate.v8, plain_error, "Python functions can't be called from here");
+    return;
+  }
+  ContextImpl& context = *isolate.current;
+  PyRef callable = callable_for(isolate, info.Data());
+  if (!callable) {
+    v8::String::Utf8Value name(isolate.v8, info.Data());
+    throw_into_js(isolate.v8, reference_error,
+                  "no Python callable stands behind the external reference '" + std::string(*name) + "' here");
+    return;
+  }
+  check_native_stack();
+  PyRef arguments = checked(PyTuple_New(info.Length()));
+  for (int i = 0; i < info.Length(); ++i) {
+    PyTuple_SET_ITEM(arguments.get(), i, checked(to_python(context, info[i])).release());
+  }
+  PyRef result = checked(PyObject_CallObject(callable.get(), arguments.get()));
+  info.GetReturnValue().Set(from_python(context, result.get()));
+}
+
+void forget_function(const v8::WeakCallbackInfo<PythonFunction>& info) {
+  // The garbage collector is running, without the GIL: only note it.
+  PythonFunction* function = info.GetParameter();
+  function->function.Reset();
+  function->isolate->dead_functions.push_back(function);
+}
+
+v8::Local<v8::Function> new_function(ContextImpl& context, v8::Local<v8::Value> data, PyObject* callable) {
+  v8::Local<v8::Function> function;
+  if (!v8::Function::New(context.local(), python_callback, data, 0, v8::ConstructorBehavior::kThrow).ToLocal(&function)) {
+    throw Error(ErrorCode::kInternal, "V8 made no function");
+  }
+  if (callable != nullptr) {
+    PyRef name(PyObject_GetAttrString(callable, "__name__"));
+    if (name && PyUnicode_Check(name.get())) {
+      function->SetName(string_from_python(context.isolate().v8, name.get()));
+    }
+    PyErr_Clear();
+  }
+  return function;
+}
+
+v8::Local<v8::Function> registered_function(ContextImpl& context, PyObject* callable) {
+  PyObject *name, *registered;
+  Py_ssize_t position = 0;
+  PyObject* externals = context.isolate().options.externals;
+  while (externals != nullptr && PyDict_Next(externals, &position, &name, &registered) != 0) {
+    if (registered == callable) return function_of_external(context, name);
+  }
+  PyRef shown = checked(PyObject_Repr(callable));
+  const char* text = PyUnicode_AsUTF8(shown.get());
+  if (text == nullptr) throw PythonError();
+  throw Error(ErrorCode::kSnapshot, std::string("a Python callable goes into a snapshot by name only: give ") + text +
+                                        " to the creator as external_references={name: callable}");
+}
+
+}  // namespace
+
+void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
+  auto& isolate = *static_cast<IsolateImpl*>(info.GetIsolate()->GetData(0));
+  GilHold gil;
+  // V8's frames are below: nothing may be thrown through them.
+  try {
+    try {
+      call_python(isolate, info);
+    } catch (const PythonError&) {
+      throw;
+    } catch (...) {
+      raise_python_error();
+      throw PythonError();
+    }
+  } catch (...) {
+    pass_on_exception(isolate);
+  }
+}
+
+v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable) {
+  IsolateImpl& isolate = context.isolate();
+  if (isolate.is_creator) return registered_function(context, callable);
+  auto known = isolate.functions.find(callable);
+  if (known != isolate.functions.end() && !known->second->function.IsEmpty()) {
+    return known->second->function.Get(isolate.v8);
+  }
+  if (known != isolate.functions.end()) {
+    // The function was collected a moment ago and is yet to be drained: its record serves again.
+    auto& dead = isolate.dead_functions;
+    dead.erase(std::remove(dead.begin(), dead.end(), known->second.get()), dead.end());
+  } else {
+    auto record = std::make_unique<PythonFunction>();
+    record->isolate = &isolate;
+    record->id = isolate.next_id++;
+    record->callable = callable;
+    isolate.keep(record->id, callable);
+    known = isolate.functions.emplace(callable, std::move(record)).first;
+  }
+  PythonFunction* record = known->second.get();
+  v8::Local<v8::Function> function =
+      new_function(context, v8::Number::New(isolate.v8, static_cast<double>(record->id)), callable);
+  record->function.Reset(isolate.v8, function);
+  record->function.SetWeak(record, forget_function, v8::WeakCallbackType::kParameter);
+  return function;
+}
+
+v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name) {
+  IsolateImpl& isolate = context.isolate();
+  PyObject* callable = PyDict_GetItemWithError(isolate.options.externals, name);
+  if (callable == nullptr) {
+    if (PyErr_Occurred() != nullptr) throw PythonError();
+    const char* text = PyUnicode_AsUTF8(name);
+    if (text == nullptr) throw PythonError();
+    PyRef details = checked(Py_BuildValue("{s:[O]}", "missing", name));
+    throw Error(ErrorCode::kExternalReference, std::string("no external reference is registered as '") + text + "'",
+                details.release());
+  }
+  checked(PySet_Add(isolate.used_externals, name));
+  v8::Local<v8::Function> function = new_function(context, string_from_python(isolate.v8, name), nullptr);
+  function->SetName(string_from_python(isolate.v8, name));
+  return function;
+}
+
+PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error) {
+  for (auto each = isolate.thrown.rbegin(); each != isolate.thrown.rend(); ++each) {
+    if (!((*each)->error == error)) continue;
+    PyRef id = checked(PyLong_FromLong((*each)->id));
+    return PyRef::borrow(PyDict_GetItem(isolate.options.callables, id.get()));
+  }
+  return PyRef();
+}
+
+}  // namespace v8snap

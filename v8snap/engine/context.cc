@@ -1,0 +1,96 @@
+// Contexts: running scripts in them.
+#include "v8snap/context.hpp"
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+ContextImpl::ContextImpl(IsolateImpl& isolate, v8::Local<v8::Context> context)
+    : isolate_(isolate), slot_(new Slot(isolate, this, LiveKind::kContext)) {
+  slot_->context_handle.Reset(isolate.v8, context);
+}
+
+ContextImpl::~ContextImpl() { isolate_.release(slot_); }
+
+v8::Local<v8::Context> ContextImpl::local() const {
+  if (slot_->closed) throw Error(ErrorCode::kClosed, "this context is closed");
+  return slot_->context_handle.Get(isolate_.v8);
+}
+
+void ContextImpl::close() {
+  if (slot_->closed || isolate_.closed()) return;
+  if (isolate_.forked()) {
+    slot_->closed = true;  // nothing of V8's may be touched here
+    return;
+  }
+  Entry entry(isolate_);
+  isolate_.close_slots(this);
+  // Half of what a context costs is collected only once V8 knows that it is gone.
+  compat::context_disposed(isolate_.v8);
+}
+
+PyObject* ContextImpl::eval(PyObject* source, PyObject* name, double timeout) {
+  Entry entry(isolate_);
+  v8::Local<v8::Context> context = local();
+  v8::Context::Scope scope(context);
+  v8::ScriptOrigin origin = compat::script_origin(isolate_.v8, string_from_python(isolate_.v8, name));
+  v8::ScriptCompiler::Source text(string_from_python(isolate_.v8, source), origin);
+  v8::Local<v8::Value> result = run_js(*this, timeout, [&] {
+    v8::Local<v8::Script> script;
+    if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
+    return script->Run(context);
+  });
+  return to_python(*this, result);
+}
+
+PyObject* ContextImpl::globals() {
+  Entry entry(isolate_);
+  v8::Local<v8::Context> context = local();
+  v8::Context::Scope scope(context);
+  return to_python(*this, context->Global());
+}
+
+std::unique_ptr<Script> ContextImpl::compile(PyObject* source, PyObject* name, PyObject* cached_data) {
+  Entry entry(isolate_);
+  v8::Local<v8::Context> context = local();
+  v8::Context::Scope scope(context);
+  v8::ScriptOrigin origin = compat::script_origin(isolate_.v8, string_from_python(isolate_.v8, name));
+  v8::ScriptCompiler::CachedData* cache = nullptr;
+  if (cached_data != nullptr) {
+    cache = new v8::ScriptCompiler::CachedData(reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(cached_data)),
+                                               static_cast<int>(PyBytes_GET_SIZE(cached_data)));
+  }
+  v8::ScriptCompiler::Source text(string_from_python(isolate_.v8, source), origin, cache);  // takes `cache`
+  const auto options = cache != nullptr ? v8::ScriptCompiler::kConsumeCodeCache : v8::ScriptCompiler::kNoCompileOptions;
+  v8::Local<v8::UnboundScript> script =
+      run_js(*this, 0, [&] { return v8::ScriptCompiler::CompileUnboundScript(isolate_.v8, &text, options); });
+  return std::make_unique<ScriptImpl>(isolate_, script, cache != nullptr && cache->rejected);
+}
+
+PyObject* ContextImpl::run(Script& script, double timeout) {
+  auto& impl = static_cast<ScriptImpl&>(script);
+  if (&impl.isolate() != &isolate_) throw Error(ErrorCode::kWrongIsolate, "this script belongs to another isolate");
+  Entry entry(isolate_);
+  v8::Local<v8::Context> context = local();
+  v8::Context::Scope scope(context);
+  v8::Local<v8::Script> bound = impl.local()->BindToCurrentContext();
+  v8::Local<v8::Value> result = run_js(*this, timeout, [&] { return bound->Run(context); });
+  return to_python(*this, result);
+}
+
+PyObject* ContextImpl::to_js(PyObject* object) {
+  Entry entry(isolate_);
+  v8::Context::Scope scope(local());
+  return to_python(*this, from_python(*this, object));
+}
+
+PyObject* ContextImpl::data(size_t index) {
+  Entry entry(isolate_);
+  v8::Local<v8::Context> context = local();
+  v8::Context::Scope scope(context);
+  v8::Local<v8::Value> value;
+  if (!context->GetDataFromSnapshotOnce<v8::Value>(index).ToLocal(&value)) return nullptr;
+  return to_python(*this, value);
+}
+
+}  // namespace v8snap

@@ -1,0 +1,382 @@
+// Values between Python and V8.
+#include <cmath>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+ProxyHooks g_hooks{};
+
+constexpr double kMaxSafe = 9007199254740991.0;  // 2^53 - 1
+
+[[noreturn]] void throw_conversion(const std::string& message) { throw Error(ErrorCode::kConversion, message); }
+
+v8::Local<v8::String> made(v8::MaybeLocal<v8::String> string) {
+  v8::Local<v8::String> result;
+  if (!string.ToLocal(&result)) throw_conversion("the string is longer than V8 can hold");
+  return result;
+}
+
+// ---------------------------------------------------------------- V8 to Python
+
+PyObject* double_to_python(double number) {
+  const bool is_integer = number == std::trunc(number) && std::abs(number) <= kMaxSafe;
+  if (is_integer && !(number == 0 && std::signbit(number))) return PyLong_FromLongLong(static_cast<long long>(number));
+  return PyFloat_FromDouble(number);
+}
+
+// An int outside the safe range, where it can't be mistaken for a number; v8snap.BigInt inside it.
+PyObject* bigint_to_python(v8::Local<v8::BigInt> bigint) {
+  int sign = 0;
+  int count = bigint->WordCount();
+  std::vector<uint64_t> words(static_cast<size_t>(count));
+  bigint->ToWordsArray(&sign, &count, words.data());
+  PyRef bytes = checked(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(words.data()),
+                                                  static_cast<Py_ssize_t>(words.size() * sizeof(uint64_t))));
+  PyRef result = checked(PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyLong_Type), "from_bytes", "Os", bytes.get(), "little"));
+  if (sign != 0) result = checked(PyNumber_Negative(result.get()));
+  const bool safe = count == 0 || (count == 1 && words[0] <= static_cast<uint64_t>(kMaxSafe));
+  if (!safe) return result.release();
+  return checked(PyObject_CallOneArg(g_hooks.bigint_type, result.get())).release();
+}
+
+ValueKind kind_of(v8::Local<v8::Value> value) {
+  if (value->IsSymbol()) return ValueKind::kSymbol;
+  if (value->IsFunction()) return ValueKind::kFunction;
+  if (value->IsArray()) return ValueKind::kArray;
+  return ValueKind::kObject;
+}
+
+PyObject* primitive_to_python(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  if (value->IsUndefined()) return Py_NewRef(g_hooks.undefined);
+  if (value->IsNull()) return Py_NewRef(Py_None);
+  if (value->IsBoolean()) return PyBool_FromLong(value->IsTrue() ? 1 : 0);
+  if (value->IsInt32()) return PyLong_FromLong(value.As<v8::Int32>()->Value());
+  if (value->IsNumber()) return double_to_python(value.As<v8::Number>()->Value());
+  if (value->IsString()) return string_to_python(isolate, value.As<v8::String>());
+  return bigint_to_python(value.As<v8::BigInt>());
+}
+
+bool is_primitive(v8::Local<v8::Value> value) { return !value->IsObject() && !value->IsSymbol(); }
+
+// Deep copies: arrays to lists, plain objects and class instances to dicts, Map to dict, Set to set; what has no
+// Python data behind it (functions, promises, dates, ...) stays a proxy. Each object is copied once: cycles are kept.
+class DeepCopy {
+ public:
+  explicit DeepCopy(ContextImpl& context)
+      : context_(context), isolate_(context.isolate().v8), local_(context.local()) {}
+
+  PyRef copy(v8::Local<v8::Value> value) {
+    if (is_primitive(value)) return checked(primitive_to_python(isolate_, value));
+    if (!has_data(value)) return checked(to_python(context_, value));
+    check_native_stack();
+    v8::Local<v8::Object> object = value.As<v8::Object>();
+    std::vector<Seen>& bucket = seen_[object->GetIdentityHash()];
+    for (const Seen& each : bucket) {
+      if (each.object == object) return PyRef::borrow(each.copy.get());
+    }
+    PyRef result = value->IsArray() ? checked(PyList_New(0)) : value->IsSet() ? checked(PySet_New(nullptr)) : checked(PyDict_New());
+    bucket.push_back({object, PyRef::borrow(result.get())});
+    if (value->IsArray()) {
+      copy_array(object.As<v8::Array>(), result.get());
+    } else if (value->IsMap() || value->IsSet()) {
+      copy_collection(object, result.get());
+    } else {
+      copy_object(object, result.get());
+    }
+    return result;
+  }
+
+ private:
+  struct Seen {
+    v8::Local<v8::Object> object;
+    PyRef copy;
+  };
+
+  static bool has_data(v8::Local<v8::Value> value) {
+    if (value->IsArray() || value->IsMap() || value->IsSet()) return true;
+    return value->IsObject() && !value->IsFunction() && !value->IsPromise() && !value->IsDate() && !value->IsRegExp() &&
+           !value->IsArrayBuffer() && !value->IsArrayBufferView() && !value->IsSharedArrayBuffer() &&
+           !value->IsNativeError() && !value->IsWeakMap() && !value->IsWeakSet() && !value->IsSymbolObject() &&
+           !value->IsMapIterator() && !value->IsSetIterator() && !value->IsGeneratorObject();
+  }
+
+  v8::Local<v8::Value> get(v8::Local<v8::Object> object, v8::Local<v8::Value> key) {
+    v8::Local<v8::Value> value;
+    if (!object->Get(local_, key).ToLocal(&value)) throw Pending();
+    return value;
+  }
+
+  void copy_array(v8::Local<v8::Array> array, PyObject* into) {
+    // Asked anew each time: a getter may have shortened it.
+    for (uint32_t i = 0; i < array->Length(); ++i) {
+      v8::Local<v8::Value> element;
+      if (!array->Get(local_, i).ToLocal(&element)) throw Pending();
+      checked(PyList_Append(into, copy(element).get()));
+    }
+  }
+
+  void copy_object(v8::Local<v8::Object> object, PyObject* into) {
+    v8::Local<v8::Array> keys;
+    if (!object
+             ->GetOwnPropertyNames(
+                 local_, static_cast<v8::PropertyFilter>(v8::ONLY_ENUMERABLE | v8::SKIP_SYMBOLS),
+                 v8::KeyConversionMode::kConvertToString)
+             .ToLocal(&keys)) {
+      throw Pending();
+    }
+    for (uint32_t i = 0; i < keys->Length(); ++i) {
+      v8::Local<v8::Value> key;
+      if (!keys->Get(local_, i).ToLocal(&key)) throw Pending();
+      PyRef name = checked(string_to_python(isolate_, key.As<v8::String>()));
+      checked(PyDict_SetItem(into, name.get(), copy(get(object, key)).get()));
+    }
+  }
+
+  void copy_collection(v8::Local<v8::Object> object, PyObject* into) {
+    const bool is_map = object->IsMap();
+    v8::Local<v8::Array> entries = is_map ? object.As<v8::Map>()->AsArray() : object.As<v8::Set>()->AsArray();
+    for (uint32_t i = 0; i < entries->Length(); i += is_map ? 2 : 1) {
+      v8::Local<v8::Value> key, value;
+      if (!entries->Get(local_, i).ToLocal(&key)) throw Pending();
+      if (!is_map) {
+        checked(PySet_Add(into, hashable(key).get()));
+        continue;
+      }
+      if (!entries->Get(local_, i + 1).ToLocal(&value)) throw Pending();
+      checked(PyDict_SetItem(into, hashable(key).get(), copy(value).get()));
+    }
+  }
+
+  // Lists and dicts can't be keys: such keys stay proxies.
+  PyRef hashable(v8::Local<v8::Value> key) {
+    return is_primitive(key) ? checked(primitive_to_python(isolate_, key)) : checked(to_python(context_, key));
+  }
+
+ public:
+  // JavaScript threw: the TryCatch around the copy has it.
+  class Pending {};
+
+ private:
+  ContextImpl& context_;
+  v8::Isolate* isolate_;
+  v8::Local<v8::Context> local_;
+  std::unordered_map<int, std::vector<Seen>> seen_;
+};
+
+// ---------------------------------------------------------------- Python to V8
+
+v8::Local<v8::Value> int_to_v8(v8::Isolate* isolate, v8::Local<v8::Context> context, PyObject* object, bool as_bigint) {
+  int overflow = 0;
+  const long long number = PyLong_AsLongLongAndOverflow(object, &overflow);
+  if (number == -1 && PyErr_Occurred() != nullptr) throw PythonError();
+  if (overflow == 0) {
+    const bool safe = number >= -static_cast<long long>(kMaxSafe) && number <= static_cast<long long>(kMaxSafe);
+    if (as_bigint || !safe) return v8::BigInt::New(isolate, number);
+    return v8::Number::New(isolate, static_cast<double>(number));
+  }
+  PyRef magnitude = checked(PyNumber_Absolute(object));
+  PyRef bits = checked(PyObject_CallMethod(magnitude.get(), "bit_length", nullptr));
+  const size_t words = (PyLong_AsSize_t(bits.get()) + 63) / 64;
+  constexpr size_t kMostWords = (size_t{1} << 30) / 64;  // V8's longest BigInt, and ToWordsArray's int
+  if (words > kMostWords) throw_conversion("the int is longer than a BigInt can be");
+  PyRef bytes = checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", static_cast<Py_ssize_t>(words * 8), "little"));
+  v8::Local<v8::BigInt> result;
+  v8::TryCatch caught(isolate);
+  std::vector<uint64_t> aligned(words);
+  std::copy_n(PyBytes_AS_STRING(bytes.get()), words * 8, reinterpret_cast<char*>(aligned.data()));
+  if (!v8::BigInt::NewFromWords(context, overflow < 0 ? 1 : 0, static_cast<int>(words), aligned.data()).ToLocal(&result)) {
+    throw_conversion("the int is longer than a BigInt can be");
+  }
+  return result;
+}
+
+class FromPython {
+ public:
+  explicit FromPython(ContextImpl& context)
+      : context_(context), isolate_(context.isolate().v8), local_(context.local()) {}
+
+  v8::Local<v8::Value> convert(PyObject* object) {
+    if (object == Py_None) return v8::Null(isolate_);
+    if (object == g_hooks.undefined) return v8::Undefined(isolate_);
+    if (PyBool_Check(object)) return v8::Boolean::New(isolate_, object == Py_True);
+    if (PyUnicode_Check(object)) return string_from_python(isolate_, object);
+    if (PyFloat_Check(object)) return v8::Number::New(isolate_, PyFloat_AS_DOUBLE(object));
+    if (PyLong_Check(object)) return int_to_v8(isolate_, local_, object, is_bigint(object));
+    if (Value* value = g_hooks.find(object)) return proxied(static_cast<ValueImpl&>(*value));
+    if (PyDict_Check(object)) return container(object, &FromPython::fill_object);
+    if (PyList_Check(object) || PyTuple_Check(object)) return container(object, &FromPython::fill_array);
+    if (PyCallable_Check(object)) return function_from_callable(context_, object);
+    if (PyIndex_Check(object)) {
+      PyRef number = checked(PyNumber_Index(object));
+      return int_to_v8(isolate_, local_, number.get(), false);
+    }
+    throw_conversion(std::string("no JavaScript value for Python's ") + Py_TYPE(object)->tp_name);
+  }
+
+ private:
+  static bool is_bigint(PyObject* object) {
+    return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(g_hooks.bigint_type));
+  }
+
+  v8::Local<v8::Value> proxied(ValueImpl& value) const {
+    if (&value.isolate() != &context_.isolate()) {
+      throw Error(ErrorCode::kWrongIsolate, "this JavaScript value belongs to another isolate");
+    }
+    return value.local();
+  }
+
+  v8::Local<v8::Value> container(PyObject* object, void (FromPython::*fill)(PyObject*, v8::Local<v8::Object>)) {
+    check_native_stack();
+    auto known = seen_.find(object);
+    if (known != seen_.end()) return known->second;
+    v8::Local<v8::Object> result = PyDict_Check(object)
+                                       ? v8::Object::New(isolate_)
+                                       : v8::Array::New(isolate_, static_cast<int>(PySequence_Fast_GET_SIZE(object))).As<v8::Object>();
+    seen_.emplace(object, result);
+    (this->*fill)(object, result);
+    return result;
+  }
+
+  void fill_array(PyObject* sequence, v8::Local<v8::Object> into) {
+    // Converting an element may run Python code that changes a list: it is asked anew each time.
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
+      PyRef item = PyRef::borrow(PySequence_Fast_GET_ITEM(sequence, i));
+      put(into->CreateDataProperty(local_, static_cast<uint32_t>(i), convert(item.get())));
+    }
+  }
+
+  void fill_object(PyObject* dict, v8::Local<v8::Object> into) {
+    PyRef items = checked(PyDict_Items(dict));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
+      PyObject* pair = PyList_GET_ITEM(items.get(), i);
+      put(into->CreateDataProperty(local_, key(PyTuple_GET_ITEM(pair, 0)), convert(PyTuple_GET_ITEM(pair, 1))));
+    }
+  }
+
+  static void put(v8::Maybe<bool> done) {
+    if (!done.FromMaybe(false)) throw Error(ErrorCode::kInternal, "V8 refused a property of a new object");
+  }
+
+  v8::Local<v8::Name> key(PyObject* object) const {
+    if (PyUnicode_Check(object)) return string_from_python(isolate_, object);
+    if (PyLong_Check(object) && !PyBool_Check(object)) {
+      PyRef text = checked(PyObject_Str(object));
+      return string_from_python(isolate_, text.get());
+    }
+    throw_conversion(std::string("a dict key must be str or int to become a property, not ") + Py_TYPE(object)->tp_name);
+  }
+
+  ContextImpl& context_;
+  v8::Isolate* isolate_;
+  v8::Local<v8::Context> local_;
+  std::unordered_map<PyObject*, v8::Local<v8::Object>> seen_;
+};
+
+bool is_high(uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
+bool is_low(uint32_t unit) { return unit >= 0xDC00 && unit < 0xE000; }
+
+// Joins surrogate pairs; lone ones stay as they are, which Python allows too.
+std::vector<Py_UCS4> join_surrogates(const std::vector<uint16_t>& units) {
+  std::vector<Py_UCS4> points;
+  points.reserve(units.size());
+  for (size_t i = 0; i < units.size(); ++i) {
+    if (is_high(units[i]) && i + 1 < units.size() && is_low(units[i + 1])) {
+      points.push_back(0x10000u + ((units[i] - 0xD800u) << 10) + (units[i + 1] - 0xDC00u));
+      ++i;
+    } else {
+      points.push_back(units[i]);
+    }
+  }
+  return points;
+}
+
+std::vector<uint16_t> split_to_units(const Py_UCS4* points, size_t length) {
+  std::vector<uint16_t> units;
+  units.reserve(length + length / 2);
+  for (size_t i = 0; i < length; ++i) {
+    if (points[i] >= 0x10000) {
+      units.push_back(static_cast<uint16_t>(0xD800 + ((points[i] - 0x10000) >> 10)));
+      units.push_back(static_cast<uint16_t>(0xDC00 + ((points[i] - 0x10000) & 0x3FF)));
+    } else {
+      units.push_back(static_cast<uint16_t>(points[i]));
+    }
+  }
+  return units;
+}
+
+}  // namespace
+
+void set_proxy_hooks(const ProxyHooks& hooks) { g_hooks = hooks; }
+const ProxyHooks& proxy_hooks() { return g_hooks; }
+
+v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text) {
+  return v8::String::NewFromUtf8(isolate, text).ToLocalChecked();  // our own short strings only
+}
+
+PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string) {
+  const int length = string->Length();
+  const auto size = static_cast<size_t>(length);
+  if (string->IsOneByte()) {
+    std::vector<uint8_t> bytes(size);
+    compat::write_one_byte(isolate, string, bytes.data(), length);
+    return PyUnicode_FromKindAndData(PyUnicode_1BYTE_KIND, bytes.data(), length);
+  }
+  std::vector<uint16_t> units(size);
+  compat::write_two_byte(isolate, string, units.data(), length);
+  for (uint16_t unit : units) {
+    if (!is_high(unit)) continue;
+    const std::vector<Py_UCS4> points = join_surrogates(units);
+    return PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, points.data(), static_cast<Py_ssize_t>(points.size()));
+  }
+  return PyUnicode_FromKindAndData(PyUnicode_2BYTE_KIND, units.data(), length);
+}
+
+v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string) {
+  const Py_ssize_t length = PyUnicode_GET_LENGTH(string);
+  if (length > v8::String::kMaxLength) throw_conversion("the string is longer than V8 can hold");
+  const void* data = PyUnicode_DATA(string);
+  const auto type = v8::NewStringType::kNormal;
+  switch (PyUnicode_KIND(string)) {
+    case PyUnicode_1BYTE_KIND:
+      return made(v8::String::NewFromOneByte(isolate, static_cast<const uint8_t*>(data), type, static_cast<int>(length)));
+    case PyUnicode_2BYTE_KIND:
+      return made(v8::String::NewFromTwoByte(isolate, static_cast<const uint16_t*>(data), type, static_cast<int>(length)));
+    default: {
+      const std::vector<uint16_t> units = split_to_units(static_cast<const Py_UCS4*>(data), static_cast<size_t>(length));
+      if (units.size() > static_cast<size_t>(v8::String::kMaxLength)) {
+        throw_conversion("the string is longer than V8 can hold");
+      }
+      return made(v8::String::NewFromTwoByte(isolate, units.data(), type, static_cast<int>(units.size())));
+    }
+  }
+}
+
+PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value) {
+  if (is_primitive(value)) return checked(primitive_to_python(context.isolate().v8, value)).release();
+  if (context.owner() == nullptr) throw Error(ErrorCode::kInternal, "a context without its Python object");
+  return checked(g_hooks.make(context.owner(), new ValueImpl(context, value, kind_of(value)))).release();
+}
+
+PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {
+  v8::TryCatch caught(context.isolate().v8);
+  bool failed = false;
+  PyRef result;
+  {
+    // The GIL is kept: building Python objects takes more of the time than any getter.
+    RunScope scope(context, 0, false);
+    try {
+      result = DeepCopy(context).copy(value);
+    } catch (const DeepCopy::Pending&) {
+      failed = true;
+    }
+  }
+  check_run(context, caught, failed);
+  return result.release();
+}
+
+v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object) { return FromPython(context).convert(object); }
+
+}  // namespace v8snap

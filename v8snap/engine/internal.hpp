@@ -1,0 +1,404 @@
+// What the engine's files share. Only files of this folder include it: it has V8's types.
+#pragma once
+
+#include <Python.h>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "v8_compat.hpp"
+#include "v8snap/context.hpp"
+#include "v8snap/error.hpp"
+#include "v8snap/isolate.hpp"
+#include "v8snap/process.hpp"
+#include "v8snap/script.hpp"
+#include "v8snap/snapshot_creator.hpp"
+#include "v8snap/value.hpp"
+
+namespace v8snap {
+
+class IsolateImpl;
+class ContextImpl;
+
+// ---------------------------------------------------------------- Python
+
+// An owned reference. Destroyed with the GIL held.
+class PyRef {
+ public:
+  PyRef() = default;
+  explicit PyRef(PyObject* owned) : object_(owned) {}
+  PyRef(PyRef&& other) noexcept : object_(other.release()) {}
+  PyRef& operator=(PyRef&& other) noexcept {
+    PyObject* old = object_;
+    object_ = other.release();
+    Py_XDECREF(old);
+    return *this;
+  }
+  ~PyRef() { Py_XDECREF(object_); }
+
+  static PyRef borrow(PyObject* object) {
+    Py_XINCREF(object);
+    return PyRef(object);
+  }
+  PyObject* get() const { return object_; }
+  PyObject* release() { return std::exchange(object_, nullptr); }
+  explicit operator bool() const { return object_ != nullptr; }
+
+ private:
+  PyObject* object_ = nullptr;
+};
+
+// The result of a C-API call that gives a new reference, or PythonError.
+PyRef checked(PyObject* owned);
+// The same for calls that return -1 on failure.
+int checked(int status);
+
+class GilRelease {
+ public:
+  GilRelease() : state_(PyEval_SaveThread()) {}
+  ~GilRelease() { PyEval_RestoreThread(state_); }
+  GilRelease(const GilRelease&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+class GilHold {
+ public:
+  GilHold() : state_(PyGILState_Ensure()) {}
+  ~GilHold() { PyGILState_Release(state_); }
+  GilHold(const GilHold&) = delete;
+
+ private:
+  PyGILState_STATE state_;
+};
+
+// ---------------------------------------------------------------- process
+
+enum class LiveKind { kIsolate = 0, kCreator, kContext, kValue, kScript };
+void count_live(LiveKind kind, long change);
+
+// Starts V8 if it isn't; kForked where it was started before a fork.
+void start_v8();
+v8::Platform* v8_platform();
+// Changes in the child at each fork.
+unsigned long fork_generation();
+
+// The one table of native addresses that a heap may hold: append only, 0-terminated, the same on every path.
+const intptr_t* external_reference_table();
+
+// Isolates that are alive, by what must be the same in all of them. add() throws kSnapshotConflict.
+struct HeapRegistry {
+  static void add(const IsolateOptions& options);
+  static void remove(const IsolateOptions& options) noexcept;
+};
+
+// ---------------------------------------------------------------- stack
+
+// Lowest address of this thread's stack that JavaScript may use, and that native recursion may use.
+uintptr_t javascript_stack_limit();
+// Throws kInternal (RecursionError) where little of this thread's stack is left.
+void check_native_stack();
+
+// ---------------------------------------------------------------- stopping
+
+// Why JavaScript is being stopped.
+enum class StopReason { kNone = 0, kUser, kTimeout, kMemory, kPython };
+
+// One stretch of running JavaScript; they nest through Python callbacks. The watchdog reads the list.
+struct Run {
+  IsolateImpl* isolate;
+  int level;            // 1 for the outermost
+  double deadline;      // seconds of the steady clock; 0: none
+  bool signals;         // on Python's main thread: look for Ctrl-C
+  Run* previous = nullptr;
+  Run* next = nullptr;
+};
+double steady_seconds();
+void watchdog_add(Run* run);
+void watchdog_remove(Run* run);
+
+// ---------------------------------------------------------------- handles
+
+// A native handle of something Python holds. Linked into its isolate, changed only under the isolate's lock.
+struct Slot {
+  Slot(IsolateImpl& isolate, ContextImpl* context, LiveKind kind);
+
+  v8::Global<v8::Value> value;
+  v8::Global<v8::Context> context_handle;
+  v8::Global<v8::UnboundScript> script;
+  ContextImpl* context;  // the context a value belongs to; closed with it
+  LiveKind kind;
+  bool closed = false;
+  std::atomic<bool> counted{true};  // among the live ones: until it is closed or handed back
+  Slot* previous = nullptr;
+  Slot* next = nullptr;
+
+  void reset();
+};
+
+// A Python function in JavaScript's hands: the id finds the callable, the weak handle the function.
+struct PythonFunction {
+  IsolateImpl* isolate;
+  long id;
+  PyObject* callable;  // borrowed: the isolate's `callables` owns it, under `id`
+  v8::Global<v8::Function> function;
+};
+
+// A Python exception that went into JavaScript as an Error. `callables` owns it, under `id`: there the garbage
+// collector sees the cycle of exception, traceback, frame and isolate.
+struct ThrownException {
+  long id;
+  v8::Global<v8::Value> error;
+};
+
+// ---------------------------------------------------------------- isolate
+
+class IsolateImpl final : public Isolate {
+ public:
+  ~IsolateImpl() override;
+
+  bool closed() const override { return closed_; }
+  void close() override;
+  void abandon() noexcept override;
+  std::unique_ptr<Context> new_context() override;
+  std::unique_ptr<Context> context_from_snapshot(size_t index) override;
+  PyObject* data(Context& context, size_t index) override;
+  PyObject* heap_statistics() override;
+  void low_memory_notification() override;
+  void terminate() override;
+
+  // Brings the V8 isolate to life: a plain one, or a creator's (`creator` is then filled).
+  void start(const IsolateOptions& options);
+  void start_as_creator(const IsolateOptions& options);
+  // Lets go of every handle of ours; inside the isolate.
+  void reset_handles();
+  // Ends what start() began, after reset_handles(), with nothing of it running.
+  void dispose() noexcept;
+  // Throws kClosed or kForked.
+  void check_usable() const;
+  bool forked() const { return fork_generation_ != fork_generation(); }
+
+  void link(Slot* slot);
+  // Hands a handle back, from any thread.
+  void release(Slot* slot) noexcept;
+  void close_slots(ContextImpl* of_context);
+  void drain();
+
+  // Collects garbage and runs the tasks that this posts; how many there were. Without the GIL.
+  int collect_and_pump();
+  // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
+  void keep(long id, PyObject* object);
+  void forget(long id);
+
+  void request_stop(StopReason reason, int level);
+  void stash_python_exception();
+
+  v8::Isolate* v8 = nullptr;
+  std::unique_ptr<compat::Creator> creator;
+  int idle_tasks = 0;  // foreground tasks that a collection posts in any case
+  IsolateOptions options;
+  bool allocated = false;  // waits for a creator
+  bool is_creator = false;
+  std::thread::id creator_thread;
+
+  std::mutex gate;  // whose turn it is; taken before V8's own lock so that waiting never holds the GIL
+  std::atomic<std::thread::id> owner{};
+  int depth = 0;      // entries by the owner
+  int run_level = 0;  // nested runs of JavaScript
+  ContextImpl* current = nullptr;
+
+  std::mutex stop_mutex;
+  StopReason stop_reason = StopReason::kNone;
+  int stop_level = 0;
+  PyObject* pending_exception = nullptr;  // owned; e.g. KeyboardInterrupt on its way out
+
+  std::unordered_map<PyObject*, std::unique_ptr<PythonFunction>> functions;
+  std::vector<PythonFunction*> dead_functions;
+  std::vector<std::unique_ptr<ThrownException>> thrown;
+  long next_id = 1;
+  // Names of external references that went into a creator's heap.
+  PyObject* used_externals = nullptr;  // set of str, owned
+
+ private:
+  void start_common();
+  std::unique_ptr<Context> adopt_context(const std::function<v8::Local<v8::Context>()>& make);
+
+  bool closed_ = false;
+  unsigned long fork_generation_ = 0;
+  v8::StartupData startup_data_{};
+  std::unique_ptr<v8::ArrayBuffer::Allocator> allocator_;
+  Slot* slots_ = nullptr;
+  std::mutex release_mutex_;
+  std::vector<Slot*> released_;
+};
+
+// One visit of this thread to an isolate: lock, entered isolate, handle scope. Made and destroyed with the GIL held.
+class Entry {
+ public:
+  explicit Entry(IsolateImpl& isolate);
+  ~Entry();
+  Entry(const Entry&) = delete;
+
+ private:
+  IsolateImpl& isolate_;
+  bool locked_ = false;
+  std::optional<v8::Locker> locker_;
+  std::optional<v8::Isolate::Scope> scope_;
+  std::optional<v8::HandleScope> handles_;
+};
+
+// ---------------------------------------------------------------- context
+
+class ContextImpl final : public Context {
+ public:
+  ContextImpl(IsolateImpl& isolate, v8::Local<v8::Context> context);
+  ~ContextImpl() override;
+
+  void set_owner(PyObject* owner) override { owner_ = owner; }
+  bool closed() const override { return slot_->closed; }
+  void close() override;
+  PyObject* eval(PyObject* source, PyObject* name, double timeout) override;
+  PyObject* globals() override;
+  std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data) override;
+  PyObject* run(Script& script, double timeout) override;
+  PyObject* import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) override;
+  PyObject* to_js(PyObject* object) override;
+  PyObject* data(size_t index) override;
+
+  IsolateImpl& isolate() const { return isolate_; }
+  PyObject* owner() const { return owner_; }
+  // Inside an Entry. Throws kClosed.
+  v8::Local<v8::Context> local() const;
+
+ private:
+  IsolateImpl& isolate_;
+  PyObject* owner_ = nullptr;
+  Slot* slot_;
+};
+
+class ScriptImpl final : public Script {
+ public:
+  ScriptImpl(IsolateImpl& isolate, v8::Local<v8::UnboundScript> script, bool rejected);
+  ~ScriptImpl() override;
+
+  bool closed() const override { return slot_->closed; }
+  bool cache_rejected() const override { return rejected_; }
+  PyObject* code_cache() override;
+
+  IsolateImpl& isolate() const { return isolate_; }
+  v8::Local<v8::UnboundScript> local() const;
+
+ private:
+  IsolateImpl& isolate_;
+  Slot* slot_;
+  bool rejected_;
+};
+
+class ValueImpl final : public Value {
+ public:
+  ValueImpl(ContextImpl& context, v8::Local<v8::Value> value, ValueKind kind);
+  ~ValueImpl() override;
+
+  ValueKind kind() const override { return kind_; }
+  bool closed() const override { return slot_->closed; }
+  PyObject* get(PyObject* key) override;
+  void set(PyObject* key, PyObject* value) override;
+  bool remove(PyObject* key) override;
+  bool has(PyObject* key) override;
+  PyObject* keys() override;
+  Py_ssize_t length() override;
+  void set_length(Py_ssize_t length) override;
+  PyObject* call(Value* receiver, PyObject* arguments) override;
+  PyObject* construct(PyObject* arguments) override;
+  PyObject* to_py() override;
+  PyObject* describe() override;
+  bool strict_equals(Value& other) override;
+  int identity_hash() override;
+
+  IsolateImpl& isolate() const { return context_.isolate(); }
+  // Inside an Entry of the same isolate. Throws kClosed.
+  v8::Local<v8::Value> local() const;
+
+ private:
+  v8::Local<v8::Object> object() const;
+  v8::Local<v8::Value> property_key(PyObject* key) const;
+
+  ContextImpl& context_;
+  Slot* slot_;
+  ValueKind kind_;
+};
+
+// ---------------------------------------------------------------- running
+
+// Around each stretch in which JavaScript may run: nesting, stopping, the watchdog, and the GIL if it is let go.
+class RunScope {
+ public:
+  RunScope(ContextImpl& context, double timeout, bool release_gil = true);
+  ~RunScope();
+  RunScope(const RunScope&) = delete;
+
+ private:
+  IsolateImpl& isolate_;
+  ContextImpl* previous_;
+  Run run_;
+  std::optional<GilRelease> nogil_;
+};
+
+// After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.
+void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed);
+
+// Runs `function() -> Maybe-like` with the GIL released and gives its value, or throws.
+template <class Function>
+auto run_js(ContextImpl& context, double timeout, Function&& function) {
+  v8::TryCatch caught(context.isolate().v8);
+  auto maybe = [&] {
+    RunScope scope(context, timeout);
+    return function();
+  }();
+  check_run(context, caught, maybe.IsEmpty());
+  return maybe.ToLocalChecked();
+}
+
+// ---------------------------------------------------------------- conversion
+
+// V8 to Python: primitives by value, all else as a proxy. New reference.
+PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value);
+PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string);
+// The same, going down into arrays and objects. JavaScript getters may run: inside a RunScope.
+PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value);
+// Python to V8, in `context`; containers are copied deeply. Throws Error or PythonError.
+v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object);
+v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string);
+v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text);
+
+const ProxyHooks& proxy_hooks();
+
+// ---------------------------------------------------------------- callbacks
+
+void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info);
+// A JavaScript function for a Python callable; in a creator only for a registered one.
+v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable);
+v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name);
+// The Python exception behind a JavaScript error, or null.
+PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error);
+
+// ---------------------------------------------------------------- creators
+
+// Before user code runs in a creator's context: what has to be undone by finish_creator_context().
+void prepare_creator_context(ContextImpl& context);
+// Undoes it; throws kUnserializable where what JavaScript did to the context would kill V8 when it is loaded.
+void finish_creator_context(ContextImpl& context);
+
+void deserialize_internal_field(v8::Local<v8::Object> holder, int index, v8::StartupData payload, void* data);
+v8::StartupData serialize_internal_field(v8::Local<v8::Object> holder, int index, void* data);
+
+}  // namespace v8snap

@@ -1,0 +1,391 @@
+// Isolates: start, lock, handles, end.
+#include "v8snap/isolate.hpp"
+
+#include <algorithm>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+// V8 asks for more heap before it would die: it gets some to unwind with, and JavaScript is stopped.
+constexpr size_t kHeadroom = 256u << 20;
+
+size_t near_heap_limit(void* data, size_t current, size_t) {
+  static_cast<IsolateImpl*>(data)->request_stop(StopReason::kMemory, 1);
+  return current + kHeadroom;
+}
+
+// Creators of older V8s know no limit: look after each collection.
+void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
+  auto* self = static_cast<IsolateImpl*>(data);
+  if (self->run_level == 0) return;
+  v8::HeapStatistics statistics;
+  isolate->GetHeapStatistics(&statistics);
+  if (statistics.used_heap_size() + statistics.external_memory() > self->options.heap_limit) {
+    self->request_stop(StopReason::kMemory, 1);
+  }
+}
+
+}  // namespace
+
+IsolateImpl::~IsolateImpl() {
+  abandon();
+  if (v8 == nullptr || !forked()) return;
+  // In a forked child V8's memory is not there: what would touch it is never destroyed.
+  (void)creator.release();
+  new auto(std::move(functions));
+  new auto(std::move(thrown));
+}
+
+// ---------------------------------------------------------------- start and end
+
+std::unique_ptr<Isolate> create_isolate(const IsolateOptions& options) {
+  auto isolate = std::make_unique<IsolateImpl>();
+  isolate->start(options);
+  return isolate;
+}
+
+std::unique_ptr<Isolate> allocate_isolate() {
+  auto isolate = std::make_unique<IsolateImpl>();
+  isolate->allocated = true;
+  return isolate;
+}
+
+void IsolateImpl::start(const IsolateOptions& wanted) {
+  start_v8();
+  options = wanted;
+  HeapRegistry::add(options);
+  fork_generation_ = v8snap::fork_generation();
+  startup_data_ = {options.blob, static_cast<int>(options.blob_size)};
+  allocator_.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
+  v8::Isolate::CreateParams params;
+  params.array_buffer_allocator = allocator_.get();
+  params.external_references = external_reference_table();
+  if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
+  if (options.heap_limit > 0) params.constraints.ConfigureDefaultsFromHeapSize(0, options.heap_limit);
+  {
+    GilRelease nogil;
+    v8 = v8::Isolate::New(params);
+  }
+  if (options.heap_limit > 0) v8->AddNearHeapLimitCallback(near_heap_limit, this);
+  start_common();
+}
+
+void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
+  start_v8();
+  options = wanted;
+  HeapRegistry::add(options);
+  fork_generation_ = v8snap::fork_generation();
+  allocated = false;
+  is_creator = true;
+  creator_thread = std::this_thread::get_id();
+  startup_data_ = {options.blob, static_cast<int>(options.blob_size)};
+  allocator_.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
+  v8::Isolate::CreateParams params;
+  params.array_buffer_allocator = allocator_.get();
+  params.external_references = external_reference_table();
+  if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
+  {
+    GilRelease nogil;
+    v8 = v8::Isolate::Allocate();
+    creator = std::make_unique<compat::Creator>(v8, params);
+  }
+  if (options.heap_limit > 0) v8->AddGCEpilogueCallback(heap_check, this);
+  // A creator's errors have no `stack`: the trace comes from V8's message.
+  v8->SetCaptureStackTraceForUncaughtExceptions(true, 50, v8::StackTrace::kDetailed);
+  start_common();
+  count_live(LiveKind::kCreator, 1);
+  Entry entry(*this);
+  GilRelease nogil;
+  idle_tasks = collect_and_pump();
+}
+
+void IsolateImpl::start_common() {
+  v8->SetData(0, this);
+  used_externals = PySet_New(nullptr);
+  count_live(LiveKind::kIsolate, 1);
+}
+
+void IsolateImpl::reset_handles() {
+  close_slots(nullptr);
+  functions.clear();
+  for (auto& each : thrown) each->error.Reset();
+}
+
+void IsolateImpl::dispose() noexcept {
+  closed_ = true;
+  {
+    GilRelease nogil;
+    if (is_creator) {
+      creator.reset();
+    } else {
+      v8->Dispose();
+    }
+  }
+  v8 = nullptr;
+  {
+    std::lock_guard<std::mutex> lock(release_mutex_);
+    for (Slot* slot : released_) delete slot;
+    released_.clear();
+  }
+  HeapRegistry::remove(options);
+  count_live(LiveKind::kIsolate, -1);
+  if (is_creator) count_live(LiveKind::kCreator, -1);
+  thrown.clear();
+  // Only now may Python code run again: finalizers of what the isolate held.
+  Py_CLEAR(pending_exception);
+  Py_CLEAR(used_externals);
+  if (options.callables != nullptr) PyDict_Clear(options.callables);
+}
+
+void IsolateImpl::check_usable() const {
+  if (closed_) throw Error(ErrorCode::kClosed, "this isolate is closed");
+  if (allocated) {
+    throw Error(ErrorCode::kSnapshot, "this isolate was only allocated: give it to SnapshotCreator(isolate=...)");
+  }
+  if (forked()) {
+    throw Error(ErrorCode::kForked, "this isolate was made before the process was forked: V8's heap did not come along");
+  }
+}
+
+void IsolateImpl::close() {
+  if (closed_) return;
+  if (allocated) {
+    closed_ = true;
+    return;
+  }
+  if (forked()) {
+    closed_ = true;  // nothing of V8's may be touched here
+    return;
+  }
+  if (is_creator) throw Error(ErrorCode::kSnapshot, "this isolate belongs to a snapshot creator, which closes it");
+  if (owner.load() == std::this_thread::get_id()) {
+    throw Error(ErrorCode::kSnapshot, "the isolate is running JavaScript that called this: close it afterwards");
+  }
+  if (!gate.try_lock()) {
+    GilRelease nogil;
+    gate.lock();
+  }
+  const bool first = !closed_;
+  closed_ = true;
+  if (first) {
+    {
+      v8::Locker locker(v8);
+      v8::Isolate::Scope scope(v8);
+      reset_handles();
+    }
+    dispose();
+  }
+  gate.unlock();
+}
+
+void IsolateImpl::abandon() noexcept {
+  if (closed_ || v8 == nullptr || forked()) {
+    closed_ = true;
+    return;
+  }
+  if (is_creator || owner.load() == std::this_thread::get_id() || !gate.try_lock()) return;
+  gate.unlock();
+  try {
+    close();
+  } catch (const std::exception&) {
+    closed_ = true;
+  }
+}
+
+// ---------------------------------------------------------------- handles
+
+Slot::Slot(IsolateImpl& isolate, ContextImpl* of_context, LiveKind live_kind) : context(of_context), kind(live_kind) {
+  isolate.link(this);
+  count_live(kind, 1);
+}
+
+void Slot::reset() {
+  value.Reset();
+  context_handle.Reset();
+  script.Reset();
+}
+
+void IsolateImpl::link(Slot* slot) {
+  slot->next = slots_;
+  if (slots_ != nullptr) slots_->previous = slot;
+  slots_ = slot;
+}
+
+void IsolateImpl::release(Slot* slot) noexcept {
+  if (slot->counted.exchange(false)) count_live(slot->kind, -1);
+  if (v8 == nullptr || forked()) {
+    // A closed slot's handles are empty. In a forked child they must not be touched: leaked there.
+    if (v8 == nullptr) delete slot;
+    return;
+  }
+  std::lock_guard<std::mutex> lock(release_mutex_);
+  released_.push_back(slot);
+}
+
+void IsolateImpl::drain() {
+  std::vector<Slot*> slots;
+  {
+    std::lock_guard<std::mutex> lock(release_mutex_);
+    slots.swap(released_);
+  }
+  for (Slot* slot : slots) {
+    if (slot->previous != nullptr) slot->previous->next = slot->next;
+    if (slot->next != nullptr) slot->next->previous = slot->previous;
+    if (slots_ == slot) slots_ = slot->next;
+    slot->reset();
+    delete slot;
+  }
+  for (PythonFunction* function : std::exchange(dead_functions, {})) {
+    const long id = function->id;
+    functions.erase(function->callable);
+    forget(id);
+  }
+  // Exceptions whose errors are gone can go as well.
+  auto gone = std::partition(thrown.begin(), thrown.end(), [](const auto& each) { return !each->error.IsEmpty(); });
+  std::vector<std::unique_ptr<ThrownException>> unused(std::make_move_iterator(gone), std::make_move_iterator(thrown.end()));
+  thrown.erase(gone, thrown.end());
+  for (auto& each : unused) forget(each->id);
+}
+
+void IsolateImpl::keep(long id, PyObject* object) {
+  PyRef key = checked(PyLong_FromLong(id));
+  checked(PyDict_SetItem(options.callables, key.get(), object));
+}
+
+void IsolateImpl::forget(long id) {
+  PyRef key(PyLong_FromLong(id));
+  if (!key || PyDict_DelItem(options.callables, key.get()) < 0) PyErr_Clear();
+}
+
+void IsolateImpl::close_slots(ContextImpl* of_context) {
+  for (Slot* slot = slots_; slot != nullptr; slot = slot->next) {
+    if (slot->closed || (of_context != nullptr && slot->context != of_context)) continue;
+    slot->reset();
+    slot->closed = true;
+    if (slot->counted.exchange(false)) count_live(slot->kind, -1);
+  }
+}
+
+// ---------------------------------------------------------------- entry
+
+Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
+  isolate.check_usable();
+  const auto self = std::this_thread::get_id();
+  if (isolate.is_creator) {
+    if (isolate.creator_thread != self) {
+      throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
+    }
+  } else if (isolate.owner.load() != self) {
+    if (!isolate.gate.try_lock()) {
+      GilRelease nogil;
+      isolate.gate.lock();
+    }
+    if (isolate.closed()) {
+      isolate.gate.unlock();
+      throw Error(ErrorCode::kClosed, "this isolate is closed");
+    }
+    locked_ = true;
+    isolate.owner = self;
+    locker_.emplace(isolate.v8);
+  }
+  scope_.emplace(isolate.v8);
+  handles_.emplace(isolate.v8);
+  if (isolate.depth++ == 0) {
+    isolate.v8->SetStackLimit(javascript_stack_limit());
+    isolate.drain();
+  }
+}
+
+Entry::~Entry() {
+  --isolate_.depth;
+  handles_.reset();
+  scope_.reset();
+  locker_.reset();
+  if (locked_) {
+    isolate_.owner = std::thread::id();
+    isolate_.gate.unlock();
+  }
+}
+
+// ---------------------------------------------------------------- use
+
+std::unique_ptr<Context> IsolateImpl::adopt_context(const std::function<v8::Local<v8::Context>()>& make) {
+  v8::TryCatch caught(v8);
+  v8::Local<v8::Context> context;
+  {
+    GilRelease nogil;
+    context = make();
+  }
+  if (context.IsEmpty()) throw Error(ErrorCode::kNotInSnapshot, "the snapshot has no such context");
+  auto result = std::make_unique<ContextImpl>(*this, context);
+  if (is_creator) prepare_creator_context(*result);
+  return result;
+}
+
+std::unique_ptr<Context> IsolateImpl::new_context() {
+  Entry entry(*this);
+  return adopt_context([this] {
+    return v8::Context::New(v8, nullptr, {}, {}, v8::DeserializeInternalFieldsCallback(deserialize_internal_field));
+  });
+}
+
+std::unique_ptr<Context> IsolateImpl::context_from_snapshot(size_t index) {
+  Entry entry(*this);
+  return adopt_context([this, index] {
+    v8::Local<v8::Context> context;
+    // Too large an index gives none; the caller knows that it is none of V8's special values.
+    (void)v8::Context::FromSnapshot(v8, index, v8::DeserializeInternalFieldsCallback(deserialize_internal_field))
+        .ToLocal(&context);
+    return context;
+  });
+}
+
+PyObject* IsolateImpl::data(Context& context, size_t index) {
+  Entry entry(*this);
+  auto& impl = static_cast<ContextImpl&>(context);
+  v8::Context::Scope scope(impl.local());
+  v8::Local<v8::Value> value;
+  if (!v8->GetDataFromSnapshotOnce<v8::Value>(index).ToLocal(&value)) return nullptr;
+  return to_python(impl, value);
+}
+
+PyObject* IsolateImpl::heap_statistics() {
+  Entry entry(*this);
+  v8::HeapStatistics now;
+  v8->GetHeapStatistics(&now);
+  return checked(Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n}",                            //
+                               "total_heap_size", static_cast<Py_ssize_t>(now.total_heap_size()),  //
+                               "used_heap_size", static_cast<Py_ssize_t>(now.used_heap_size()),    //
+                               "heap_size_limit", static_cast<Py_ssize_t>(now.heap_size_limit()),  //
+                               "total_physical_size", static_cast<Py_ssize_t>(now.total_physical_size()),
+                               "malloced_memory", static_cast<Py_ssize_t>(now.malloced_memory()),  //
+                               "external_memory", static_cast<Py_ssize_t>(now.external_memory()),
+                               "used_global_handles_size", static_cast<Py_ssize_t>(now.used_global_handles_size()),
+                               "number_of_native_contexts", static_cast<Py_ssize_t>(now.number_of_native_contexts()),
+                               "number_of_detached_contexts",
+                               static_cast<Py_ssize_t>(now.number_of_detached_contexts())))
+      .release();
+}
+
+void IsolateImpl::low_memory_notification() {
+  Entry entry(*this);
+  GilRelease nogil;
+  collect_and_pump();
+}
+
+int IsolateImpl::collect_and_pump() {
+  v8->LowMemoryNotification();
+  int tasks = 0;
+  while (v8::platform::PumpMessageLoop(v8_platform(), v8)) ++tasks;
+  return tasks;
+}
+
+void IsolateImpl::terminate() {
+  check_usable();
+  request_stop(StopReason::kUser, 1);
+}
+
+}  // namespace v8snap

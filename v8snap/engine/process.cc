@@ -1,0 +1,208 @@
+// V8 in this process: flags, start, forks, what may be alive together.
+#include "v8snap/process.hpp"
+
+#include <elf.h>
+#include <link.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <map>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+std::array<std::atomic<long>, 5> g_live{};
+
+std::mutex g_start_mutex;
+std::atomic<bool> g_started{false};
+unsigned long g_started_generation = 0;
+// Never destroyed: V8 can't be started twice, and its threads may still run while the process exits.
+v8::Platform* g_platform = nullptr;
+
+std::atomic<unsigned long> g_fork_generation{0};
+[[maybe_unused]] const int g_fork_hook = pthread_atfork(nullptr, nullptr, [] { ++g_fork_generation; });
+
+struct BuildIdSearch {
+  uintptr_t address;
+  std::string found;
+};
+
+std::string build_id_in(const dl_phdr_info& info) {
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const auto& header = info.dlpi_phdr[i];
+    if (header.p_type != PT_NOTE) continue;
+    const char* at = reinterpret_cast<const char*>(info.dlpi_addr + header.p_vaddr);
+    const char* end = at + header.p_memsz;
+    while (at + sizeof(ElfW(Nhdr)) <= end) {
+      const auto* note = reinterpret_cast<const ElfW(Nhdr)*>(at);
+      const char* name = at + sizeof(ElfW(Nhdr));
+      const auto* id = reinterpret_cast<const unsigned char*>(name + ((note->n_namesz + 3) & ~3u));
+      if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && std::memcmp(name, "GNU", 4) == 0) {
+        std::string hex;
+        for (unsigned j = 0; j < note->n_descsz; ++j) {
+          constexpr char kDigits[] = "0123456789abcdef";
+          hex += kDigits[id[j] >> 4];
+          hex += kDigits[id[j] & 15];
+        }
+        return hex;
+      }
+      at = reinterpret_cast<const char*>(id) + ((note->n_descsz + 3) & ~3u);
+    }
+  }
+  return "";
+}
+
+int look_for_build_id(dl_phdr_info* info, size_t, void* data) {
+  auto* search = static_cast<BuildIdSearch*>(data);
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& header = info->dlpi_phdr[i];
+    const uintptr_t start = info->dlpi_addr + header.p_vaddr;
+    if (header.p_type == PT_LOAD && search->address >= start && search->address < start + header.p_memsz) {
+      search->found = build_id_in(*info);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+struct LiveHeap {
+  int count = 0;
+  bool rehashable = true;
+};
+std::mutex g_heaps_mutex;
+std::map<std::string, LiveHeap> g_heaps;
+
+}  // namespace
+
+void count_live(LiveKind kind, long change) { g_live[static_cast<size_t>(kind)] += change; }
+
+LiveCounts live_counts() { return {g_live[0], g_live[1], g_live[2], g_live[3], g_live[4]}; }
+
+const char* v8_version() { return v8::V8::GetVersion(); }
+
+std::string library_build_id() {
+  BuildIdSearch search{reinterpret_cast<uintptr_t>(&v8::V8::GetVersion), ""};
+  // The address may be a jump in this module; the version string is surely in V8's library.
+  search.address = reinterpret_cast<uintptr_t>(v8::V8::GetVersion());
+  dl_iterate_phdr(look_for_build_id, &search);
+  return search.found;
+}
+
+void set_flag(const std::string& flag) {
+  std::lock_guard<std::mutex> lock(g_start_mutex);
+  if (g_started) {
+    throw Error(ErrorCode::kFlagsFrozen, "V8 is started: flags can be set only before the first isolate");
+  }
+  v8::V8::SetFlagsFromString(flag.c_str(), flag.size());
+}
+
+bool v8_started() { return g_started; }
+
+void start_v8() {
+  std::lock_guard<std::mutex> lock(g_start_mutex);
+  if (g_started) {
+    if (g_started_generation != fork_generation()) {
+      throw Error(ErrorCode::kForked,
+                  "V8 was started before this process was forked, and its threads did not come along: "
+                  "make isolates in the child only, or start the child with exec");
+    }
+    return;
+  }
+  for (const char* flag : compat::kFlags) v8::V8::SetFlagsFromString(flag, std::strlen(flag));
+  // No stack dumps: they would put V8's signal handlers over Python's faulthandler.
+  g_platform = v8::platform::NewDefaultPlatform(0, v8::platform::IdleTaskSupport::kDisabled,
+                                                v8::platform::InProcessStackDumping::kDisabled)
+                   .release();
+  v8::V8::InitializePlatform(g_platform);
+  v8::V8::Initialize();
+  g_started_generation = fork_generation();
+  g_started = true;
+}
+
+v8::Platform* v8_platform() { return g_platform; }
+
+unsigned long fork_generation() { return g_fork_generation; }
+
+const intptr_t* external_reference_table() {
+  static const intptr_t table[] = {
+      reinterpret_cast<intptr_t>(&python_callback),
+      0,
+  };
+  return table;
+}
+
+void HeapRegistry::add(const IsolateOptions& options) {
+  std::lock_guard<std::mutex> lock(g_heaps_mutex);
+  const LiveHeap* other = nullptr;
+  bool conflict = false;
+  for (const auto& [identity, heap] : g_heaps) {
+    const bool same = identity == options.heap_identity;
+    if ((compat::kSharedReadOnlyHeap && !same) || !heap.rehashable || !options.blob_rehashable) {
+      conflict = true;
+      other = &heap;
+    }
+  }
+  if (conflict) {
+    PyRef details(Py_BuildValue("{s:i}", "live", other->count));
+    throw Error(ErrorCode::kSnapshotConflict,
+                "this V8 shares one read-only heap among all isolates of a process, and " +
+                    std::to_string(other->count) +
+                    " isolate(s) started from another snapshot (V8's own counts as one) are open: close them first, "
+                    "or use another process",
+                details.release());
+  }
+  auto& heap = g_heaps[options.heap_identity];
+  ++heap.count;
+  heap.rehashable = options.blob_rehashable;
+}
+
+void HeapRegistry::remove(const IsolateOptions& options) noexcept {
+  std::lock_guard<std::mutex> lock(g_heaps_mutex);
+  auto found = g_heaps.find(options.heap_identity);
+  if (found != g_heaps.end() && --found->second.count == 0) g_heaps.erase(found);
+}
+
+unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept {
+  constexpr unsigned int kModulus = 65521;
+  constexpr size_t kBlock = 5552;  // the longest run of bytes whose sums can't overflow 32 bits
+  unsigned int a = 0;
+  unsigned int b = 0;
+  while (size > 0) {
+    const size_t n = std::min(size, kBlock);
+    for (size_t i = 0; i < n; ++i) {
+      a += data[i];
+      b += a;
+    }
+    a %= kModulus;
+    b %= kModulus;
+    data += n;
+    size -= n;
+  }
+  return (b << 16) | a;
+}
+
+unsigned int fletcher32(const unsigned char* data, size_t size) noexcept {
+  constexpr unsigned int kModulus = 65535;
+  constexpr size_t kBlock = 4096;
+  unsigned int a = 0;
+  unsigned int b = 0;
+  while (size > 0) {
+    const size_t n = std::min(size, kBlock);
+    for (size_t i = 0; i < n; ++i) {
+      a += data[i];
+      b += a;
+    }
+    a %= kModulus;
+    b %= kModulus;
+    data += n;
+    size -= n;
+  }
+  return (b << 16) | a;
+}
+
+}  // namespace v8snap

@@ -1,0 +1,220 @@
+// Running JavaScript: nesting, stopping, and what comes out when it fails.
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+// Reading an error may run its getters.
+constexpr double kDescribeSeconds = 1.0;
+
+PyRef text_or_none(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  if (value.IsEmpty() || !value->IsString()) return PyRef::borrow(Py_None);
+  return checked(string_to_python(isolate, value.As<v8::String>()));
+}
+
+v8::Local<v8::Value> property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> object,
+                              const char* name) {
+  v8::TryCatch ignored(isolate);
+  v8::Local<v8::Value> value;
+  (void)object->Get(context, literal(isolate, name)).ToLocal(&value);
+  return value;
+}
+
+// "    at function (file:1:2)" lines, as V8 writes them itself where errors have a stack.
+std::string format_trace(v8::Isolate* isolate, v8::Local<v8::StackTrace> trace) {
+  std::string text;
+  for (int i = 0; i < trace->GetFrameCount(); ++i) {
+    v8::Local<v8::StackFrame> frame = trace->GetFrame(isolate, static_cast<uint32_t>(i));
+    v8::String::Utf8Value function(isolate, frame->GetFunctionName());
+    v8::String::Utf8Value script(isolate, frame->GetScriptName());
+    const std::string place = std::string(*script != nullptr ? *script : "<anonymous>") + ":" +
+                              std::to_string(frame->GetLineNumber()) + ":" + std::to_string(frame->GetColumn());
+    text += "\n    at ";
+    text += function.length() > 0 ? std::string(*function) + " (" + place + ")" : place;
+  }
+  return text;
+}
+
+struct Stop {
+  StopReason reason;
+  bool over;  // it was for the run that just ended, or one inside it: running goes on around it
+};
+
+Stop take_stop(IsolateImpl& isolate) {
+  std::lock_guard<std::mutex> lock(isolate.stop_mutex);
+  const Stop stop{isolate.stop_reason, isolate.run_level < isolate.stop_level};
+  if (stop.reason != StopReason::kNone && stop.over) {
+    isolate.stop_reason = StopReason::kNone;
+    isolate.v8->CancelTerminateExecution();
+  }
+  return stop;
+}
+
+struct Described {
+  std::string summary;
+  PyRef facts;  // dict
+};
+
+void add_fact(const Described& described, const char* name, const PyRef& value) {
+  checked(PyDict_SetItemString(described.facts.get(), name, value.get()));
+}
+
+void add_place(const Described& described, v8::Isolate* isolate, v8::Local<v8::Context> context,
+               v8::Local<v8::Message> message) {
+  v8::Local<v8::String> line;
+  if (!message->GetSourceLine(context).ToLocal(&line)) line = v8::String::Empty(isolate);
+  add_fact(described, "script_name", text_or_none(isolate, message->GetScriptResourceName()));
+  add_fact(described, "line", checked(PyLong_FromLong(message->GetLineNumber(context).FromMaybe(0))));
+  // 1-based, as in V8's own stack traces.
+  add_fact(described, "column", checked(PyLong_FromLong(message->GetStartColumn(context).FromMaybe(-1) + 1)));
+  add_fact(described, "source_line", text_or_none(isolate, line));
+}
+
+Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message, int depth);
+
+PyRef describe_cause(ContextImpl& context, v8::Local<v8::Value> cause, int depth) {
+  constexpr int kDeepest = 16;
+  if (cause.IsEmpty() || cause->IsUndefined() || depth > kDeepest) return PyRef::borrow(Py_None);
+  if (!cause->IsNativeError()) return checked(to_python(context, cause));
+  Described described = describe_thrown(context, cause, v8::Local<v8::Message>(), depth);
+  return checked(Py_BuildValue("{s:s,s:O}", "summary", described.summary.c_str(), "facts", described.facts.get()));
+}
+
+Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message,
+                          int depth = 0) {
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = context.local();
+  Described described{"", checked(PyDict_New())};
+  PyRef name = PyRef::borrow(Py_None), text = PyRef::borrow(Py_None), stack = PyRef::borrow(Py_None);
+  if (message.IsEmpty()) message = v8::Exception::CreateMessage(isolate, thrown);
+  if (thrown->IsNativeError()) {
+    v8::Local<v8::Object> error = thrown.As<v8::Object>();
+    v8::Local<v8::Value> name_value, text_value, stack_value, cause_value;
+    {
+      RunScope scope(context, kDescribeSeconds);
+      name_value = property(isolate, local, error, "name");
+      text_value = property(isolate, local, error, "message");
+      stack_value = property(isolate, local, error, "stack");
+      cause_value = property(isolate, local, error, "cause");
+    }
+    take_stop(context.isolate());  // a getter may have run too long
+    name = text_or_none(isolate, name_value);
+    text = text_or_none(isolate, text_value);
+    stack = text_or_none(isolate, stack_value);
+    add_fact(described, "cause", describe_cause(context, cause_value, depth + 1));
+  }
+  v8::String::Utf8Value uncaught(isolate, message->Get());
+  described.summary = *uncaught != nullptr ? *uncaught : "error";
+  constexpr const char* kPrefix = "Uncaught ";
+  if (described.summary.rfind(kPrefix, 0) == 0) described.summary.erase(0, std::string(kPrefix).size());
+  if (stack.get() == Py_None && !message->GetStackTrace().IsEmpty()) {
+    const std::string trace = described.summary + format_trace(isolate, message->GetStackTrace());
+    stack = checked(PyUnicode_FromStringAndSize(trace.data(), static_cast<Py_ssize_t>(trace.size())));
+  }
+  add_fact(described, "name", name);
+  add_fact(described, "message", text);
+  add_fact(described, "stack", stack);
+  add_place(described, isolate, local, message);
+  add_fact(described, "value", checked(to_python(context, thrown)));
+  return described;
+}
+
+[[noreturn]] void throw_stopped(IsolateImpl& isolate, const Stop& stop) {
+  if (stop.reason == StopReason::kPython && isolate.pending_exception != nullptr) {
+    PyRef exception = PyRef::borrow(isolate.pending_exception);
+    if (stop.over) Py_CLEAR(isolate.pending_exception);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+    throw PythonError();
+  }
+  switch (stop.reason) {
+    case StopReason::kTimeout:
+      throw Error(ErrorCode::kTimeout, "JavaScript ran longer than its timeout");
+    case StopReason::kMemory:
+      throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit");
+    default:
+      throw Error(ErrorCode::kTerminated, "JavaScript was terminated");
+  }
+}
+
+}  // namespace
+
+void IsolateImpl::request_stop(StopReason reason, int level) {
+  std::lock_guard<std::mutex> lock(stop_mutex);
+  if (run_level == 0) return;
+  // The first reason stands, unless a later one reaches further out.
+  if (stop_reason == StopReason::kNone || level < stop_level) {
+    stop_reason = reason;
+    stop_level = level;
+  }
+  v8->TerminateExecution();
+}
+
+void IsolateImpl::stash_python_exception() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  Py_XSETREF(pending_exception, value);
+  request_stop(StopReason::kPython, 1);
+}
+
+RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
+    : isolate_(context.isolate()), previous_(isolate_.current) {
+  static const unsigned long main_thread = [] {
+    PyRef threading = checked(PyImport_ImportModule("threading"));
+    PyRef main = checked(PyObject_CallMethod(threading.get(), "main_thread", nullptr));
+    PyRef ident = checked(PyObject_GetAttrString(main.get(), "ident"));
+    return PyLong_AsUnsignedLong(ident.get());
+  }();
+  {
+    std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
+    ++isolate_.run_level;
+  }
+  isolate_.current = &context;
+  run_.isolate = &isolate_;
+  run_.level = isolate_.run_level;
+  run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
+  run_.signals = PyThread_get_thread_ident() == main_thread;
+  watchdog_add(&run_);
+  if (release_gil) nogil_.emplace();
+}
+
+RunScope::~RunScope() {
+  nogil_.reset();
+  watchdog_remove(&run_);
+  isolate_.current = previous_;
+  std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
+  --isolate_.run_level;
+}
+
+void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed) {
+  IsolateImpl& isolate = context.isolate();
+  const Stop stop = take_stop(isolate);
+  if (stop.reason != StopReason::kNone) {
+    // A run that ended well just before it was to be stopped keeps its result, but Ctrl-C is never lost.
+    const bool ended_well = !failed && !caught.HasTerminated();
+    if (ended_well && stop.over && stop.reason != StopReason::kPython) return;
+    if (!stop.over) isolate.v8->TerminateExecution();  // the JavaScript around this run has to stop as well
+    throw_stopped(isolate, stop);
+  }
+  if (caught.HasTerminated()) {
+    isolate.v8->CancelTerminateExecution();
+    throw_stopped(isolate, {StopReason::kUser, true});
+  }
+  if (!failed) return;
+  if (!caught.HasCaught()) throw Error(ErrorCode::kInternal, "V8 gave neither a result nor an exception");
+  v8::Local<v8::Value> thrown = caught.Exception();
+  v8::Local<v8::Message> message = caught.Message();
+  if (PyRef exception = exception_behind(isolate, thrown)) {
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+    throw PythonError();
+  }
+  caught.Reset();
+  Described described = describe_thrown(context, thrown, message);
+  throw Error(ErrorCode::kJs, described.summary, described.facts.release());
+}
+
+}  // namespace v8snap

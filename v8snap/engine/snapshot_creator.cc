@@ -1,0 +1,310 @@
+// V8's SnapshotCreator: what goes into a blob, and the order in which V8 wants it.
+#include "v8snap/snapshot_creator.hpp"
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+// Takes what user code could change before it runs. `finish` undoes the stand-in and looks at what would kill V8 when
+// the context is loaded: V8 then adds properties to these objects, which fails fatally where they can't take any.
+constexpr const char* kPrelude = R"js((() => {
+  "use strict";
+  const { isExtensible, defineProperty } = Object;
+  const { deleteProperty } = Reflect;
+  const E = Error;
+  const g = globalThis;
+  let limit = 10;
+  defineProperty(E, "stackTraceLimit", {
+    configurable: true,
+    get() { return limit; },
+    set(value) { limit = value; },
+  });
+  return () => {
+    let problems = "";
+    if (!deleteProperty(E, "stackTraceLimit")) problems += " globalThis.Error.stackTraceLimit";
+    if (!isExtensible(E)) problems += " globalThis.Error";
+    if (!isExtensible(g)) problems += " globalThis";
+    return problems;
+  };
+})())js";
+
+v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
+  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.finish"));
+}
+
+// Where the heap would kill V8: which objects.
+[[noreturn]] void throw_unserializable(const std::string& message, PyRef paths) {
+  PyRef details = checked(Py_BuildValue("{s:O}", "paths", paths.get()));
+  throw Error(ErrorCode::kUnserializable, message, details.release());
+}
+
+PyRef no_paths() { return checked(PyList_New(0)); }
+
+struct Datum {
+  v8::Global<v8::Context> context;  // empty: the isolate's
+  v8::Global<v8::Value> value;
+};
+
+class SnapshotCreatorImpl final : public SnapshotCreator {
+ public:
+  SnapshotCreatorImpl(IsolateImpl& isolate, const IsolateOptions& options, size_t base_contexts)
+      : isolate_(isolate), added_(base_contexts) {
+    isolate.start_as_creator(options);
+  }
+
+  ~SnapshotCreatorImpl() override {
+    if (isolate_.forked()) {
+      new auto(std::move(default_));  // never destroyed: V8's memory is not there
+      new auto(std::move(added_));
+      new auto(std::move(data_));
+      return;
+    }
+    if (!isolate_.closed()) end();
+  }
+
+  void set_default_context(Context& context) override {
+    Entry entry(isolate_);
+    v8::Local<v8::Context> local = own(context);
+    if (!default_.IsEmpty()) throw Error(ErrorCode::kSnapshot, "the default context is set already");
+    default_.Reset(isolate_.v8, local);
+  }
+
+  size_t add_context(Context& context) override {
+    Entry entry(isolate_);
+    added_.emplace_back(isolate_.v8, own(context));
+    return added_.size() - 1;
+  }
+
+  std::unique_ptr<Context> base_context(size_t index) override {
+    auto context = isolate_.context_from_snapshot(index);
+    Entry entry(isolate_);
+    added_.at(index).Reset(isolate_.v8, static_cast<ContextImpl&>(*context).local());
+    return context;
+  }
+
+  size_t add_data(Context* context, Context& maker, PyObject* value) override {
+    Entry entry(isolate_);
+    v8::Local<v8::Context> local = own(maker);
+    v8::Context::Scope scope(local);
+    Datum datum;
+    if (context != nullptr) datum.context.Reset(isolate_.v8, own(*context));
+    datum.value.Reset(isolate_.v8, from_python(static_cast<ContextImpl&>(maker), value));
+    size_t index = 0;
+    for (const Datum& each : data_) index += each.context == datum.context ? 1 : 0;
+    data_.push_back(std::move(datum));
+    return index;
+  }
+
+  PyObject* external(Context& context, PyObject* name) override {
+    Entry entry(isolate_);
+    v8::Context::Scope scope(own(context));
+    auto& impl = static_cast<ContextImpl&>(context);
+    return to_python(impl, function_of_external(impl, name));
+  }
+
+  PyObject* used_externals() override { return checked(PySequence_List(isolate_.used_externals)).release(); }
+
+  PyObject* create_blob(bool keep_function_code) override {
+    { Entry entry(isolate_); }  // usable, and on its thread
+    if (isolate_.depth > 0) {
+      throw Error(ErrorCode::kSnapshot, "no blob can be made while JavaScript of its isolate is running");
+    }
+    try {
+      settle();
+      PyRef blob = serialize(keep_function_code);
+      end();
+      return blob.release();
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
+
+  void discard() override {
+    if (isolate_.closed()) return;
+    if (isolate_.depth > 0) {
+      throw Error(ErrorCode::kSnapshot, "a snapshot creator can't end while JavaScript of its isolate is running");
+    }
+    if (!isolate_.forked()) end();
+  }
+
+ private:
+  v8::Local<v8::Context> own(Context& context) const {
+    auto& impl = static_cast<ContextImpl&>(context);
+    if (&impl.isolate() != &isolate_) {
+      throw Error(ErrorCode::kWrongIsolate, "this context belongs to another isolate than the creator's");
+    }
+    return impl.local();
+  }
+
+  // Every context that goes into the blob is there; nothing of it is left to run; what only the build needed is gone.
+  void settle() {
+    Entry entry(isolate_);
+    if (default_.IsEmpty()) set_default_context(*isolate_.new_context());
+    for (size_t i = 0; i < added_.size(); ++i) {
+      if (added_[i].IsEmpty()) (void)base_context(i);
+    }
+    check_data_contexts();
+    ContextImpl anchor(isolate_, default_.Get(isolate_.v8));
+    quiesce(anchor);
+    finish_creator_context(anchor);
+    for (const auto& each : added_) {
+      if (each == default_) continue;
+      ContextImpl added(isolate_, each.Get(isolate_.v8));
+      finish_creator_context(added);
+    }
+  }
+
+  void check_data_contexts() const {
+    for (const Datum& datum : data_) {
+      bool found = datum.context.IsEmpty() || datum.context == default_;
+      for (const auto& each : added_) found = found || datum.context == each;
+      if (!found) {
+        throw Error(ErrorCode::kSnapshot, "data was added for a context that is neither the default one nor an added one");
+      }
+    }
+  }
+
+  // Microtasks that are left would be lost, and a FinalizationRegistry with work to do kills V8.
+  void quiesce(ContextImpl& anchor) {
+    constexpr int kRounds = 20;
+    v8::Context::Scope scope(anchor.local());
+    for (int round = 0; round < kRounds; ++round) {
+      int tasks = 0;
+      v8::TryCatch caught(isolate_.v8);
+      {
+        RunScope run(anchor, 0);
+        isolate_.v8->PerformMicrotaskCheckpoint();
+        isolate_.v8->ClearKeptObjects();
+        tasks = isolate_.collect_and_pump();
+        isolate_.v8->PerformMicrotaskCheckpoint();
+      }
+      check_run(anchor, caught, false);
+      if (tasks <= isolate_.idle_tasks) return;
+    }
+    throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage", no_paths());
+  }
+
+  PyRef serialize(bool keep) {
+    isolate_.reset_handles();
+    v8::StartupData blob{};
+    bool native_handles = false;
+    {
+      GilRelease nogil;
+      v8::Isolate::Scope scope(isolate_.v8);
+      native_handles = !hand_over();
+      if (!native_handles) {
+        blob = (*isolate_.creator)
+                   ->CreateBlob(keep ? v8::SnapshotCreator::FunctionCodeHandling::kKeep
+                                     : v8::SnapshotCreator::FunctionCodeHandling::kClear);
+      }
+    }
+    if (native_handles) {
+      throw_unserializable(
+          "something in the heap holds a native object that no snapshot can hold, such as an Intl formatter "
+          "(Intl.DateTimeFormat, Intl.NumberFormat, ...): make it when it is first needed instead",
+          no_paths());
+    }
+    std::unique_ptr<const char[]> owned(blob.data);
+    if (blob.data == nullptr) throw Error(ErrorCode::kSnapshot, "V8 made no blob");
+    return checked(PyBytes_FromStringAndSize(blob.data, blob.raw_size));
+  }
+
+  // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. False where the heap has
+  // handles that are not ours; V8's creator has got nothing then.
+  bool hand_over() {
+    v8::HandleScope handles(isolate_.v8);
+    v8::Local<v8::Context> standard = default_.Get(isolate_.v8);
+    std::vector<v8::Local<v8::Context>> added;
+    std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>> data;
+    for (const auto& each : added_) added.push_back(each.Get(isolate_.v8));
+    for (const Datum& each : data_) data.emplace_back(each.context.Get(isolate_.v8), each.value.Get(isolate_.v8));
+    reset();
+    isolate_.collect_and_pump();
+    v8::HeapStatistics statistics;
+    isolate_.v8->GetHeapStatistics(&statistics);
+    if (statistics.used_global_handles_size() != 0) return false;
+    auto& creator = *isolate_.creator;
+    creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
+    for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
+    for (const auto& [context, value] : data) {
+      if (context.IsEmpty()) {
+        creator->AddData(value);
+      } else {
+        creator->AddData(context, value);
+      }
+    }
+    return true;
+  }
+
+  void reset() {
+    default_.Reset();
+    added_.clear();
+    data_.clear();
+  }
+
+  void end() noexcept {
+    isolate_.reset_handles();
+    reset();
+    isolate_.dispose();
+  }
+
+  IsolateImpl& isolate_;
+  v8::Global<v8::Context> default_;
+  std::vector<v8::Global<v8::Context>> added_;
+  std::vector<Datum> data_;
+};
+
+}  // namespace
+
+void prepare_creator_context(ContextImpl& context) {
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = context.local();
+  v8::Context::Scope scope(local);
+  v8::ScriptOrigin origin = compat::script_origin(isolate, literal(isolate, "v8snap:prelude"));
+  v8::ScriptCompiler::Source source(literal(isolate, kPrelude), origin);
+  v8::Local<v8::Value> finish = run_js(context, 0, [&] {
+    v8::Local<v8::Script> script;
+    if (!v8::ScriptCompiler::Compile(local, &source).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
+    return script->Run(local);
+  });
+  if (!local->Global()->SetPrivate(local, finish_key(isolate), finish).FromMaybe(false)) {
+    throw Error(ErrorCode::kInternal, "the creator's context can't be prepared");
+  }
+}
+
+void finish_creator_context(ContextImpl& context) {
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = context.local();
+  v8::Context::Scope scope(local);
+  v8::Local<v8::Object> global = local->Global();
+  v8::Local<v8::Value> finish;
+  if (!global->GetPrivate(local, finish_key(isolate)).ToLocal(&finish) || !finish->IsFunction()) return;
+  v8::Local<v8::Value> problems =
+      run_js(context, 0, [&] { return finish.As<v8::Function>()->Call(local, global, 0, nullptr); });
+  (void)global->DeletePrivate(local, finish_key(isolate));
+  PyRef text = checked(string_to_python(isolate, problems.As<v8::String>()));
+  PyRef paths = checked(PyObject_CallMethod(text.get(), "split", nullptr));
+  if (PyList_GET_SIZE(paths.get()) == 0) return;
+  throw_unserializable(std::string("V8 could not load this snapshot: frozen or fixed are") +
+                           *v8::String::Utf8Value(isolate, problems),
+                       std::move(paths));
+}
+
+// Nothing of v8snap's is in internal fields, and what V8 itself keeps there needs no help.
+void deserialize_internal_field(v8::Local<v8::Object>, int, v8::StartupData, void*) {}
+v8::StartupData serialize_internal_field(v8::Local<v8::Object>, int, void*) { return {nullptr, 0}; }
+
+std::unique_ptr<SnapshotCreator> create_snapshot_creator(Isolate& isolate, const IsolateOptions& options,
+                                                         size_t base_contexts) {
+  auto& impl = static_cast<IsolateImpl&>(isolate);
+  if (!impl.allocated || impl.closed()) {
+    throw Error(impl.closed() ? ErrorCode::kClosed : ErrorCode::kSnapshot,
+                "a snapshot creator takes an isolate made by Isolate.allocate() and used by nobody yet");
+  }
+  return std::make_unique<SnapshotCreatorImpl>(impl, options, base_contexts);
+}
+
+}  // namespace v8snap

@@ -1,0 +1,63 @@
+// How much stack this thread has: V8 assumes about a megabyte, which small threads don't have.
+#include <pthread.h>
+
+#include <algorithm>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+namespace {
+
+struct Bounds {
+  uintptr_t low;
+  uintptr_t high;
+};
+
+Bounds stack_bounds() {
+#if defined(__APPLE__)
+  const auto high = reinterpret_cast<uintptr_t>(pthread_get_stackaddr_np(pthread_self()));
+  return {high - pthread_get_stacksize_np(pthread_self()), high};
+#else
+  pthread_attr_t attributes;
+  void* low = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) {
+    throw Error(ErrorCode::kInternal, "the bounds of this thread's stack can't be found");
+  }
+  pthread_attr_getstack(&attributes, &low, &size);
+  pthread_attr_destroy(&attributes);
+  return {reinterpret_cast<uintptr_t>(low), reinterpret_cast<uintptr_t>(low) + size};
+#endif
+}
+
+Bounds usable_bounds() {
+  // An unlimited stack is not all there when it is needed.
+  constexpr uintptr_t kMost = 64u << 20;
+  // What native code under JavaScript may take: V8's own runtime, Python in a callback.
+  constexpr uintptr_t kLeastReserve = 128u << 10;
+  constexpr uintptr_t kMostReserve = 1u << 20;
+  Bounds bounds = stack_bounds();
+  bounds.low = std::max(bounds.low, bounds.high - std::min(bounds.high, kMost));
+  bounds.low += std::clamp((bounds.high - bounds.low) / 4, kLeastReserve, kMostReserve);
+  return bounds;
+}
+
+uintptr_t here() { return reinterpret_cast<uintptr_t>(__builtin_frame_address(0)); }
+
+}  // namespace
+
+uintptr_t javascript_stack_limit() {
+  static thread_local const Bounds bounds = usable_bounds();
+  return bounds.low;
+}
+
+void check_native_stack() {
+  constexpr uintptr_t kLeast = 32u << 10;
+  if (here() < javascript_stack_limit() + kLeast) {
+    PyErr_SetString(PyExc_RecursionError, "too little stack is left on this thread");
+    throw PythonError();
+  }
+}
+
+}  // namespace v8snap

@@ -1,0 +1,97 @@
+// All that differs between the V8 versions v8snap compiles against (10.2 to 13.6): no other file asks for a version.
+#pragma once
+
+#include <libplatform/libplatform.h>
+#include <v8.h>
+
+#include <cstdint>
+#include <memory>
+
+namespace v8snap::compat {
+
+// One read-only heap for all isolates of the process, defined by the first one's blob and not checked: two blobs
+// whose read-only heaps differ must not be alive together. Later versions have the same one in every blob.
+constexpr bool kSharedReadOnlyHeap = V8_MAJOR_VERSION < 12;
+
+// Flags every process gets. asm.js code kills snapshot creation (and crashes old versions at run time) unless it is
+// treated as plain JavaScript; rehashing protects hash tables of restored heaps and is off by default from 12 on.
+constexpr const char* kFlags[] = {
+    "--no-validate-asm",
+#if V8_MAJOR_VERSION >= 12
+    "--rehash-snapshot",
+#endif
+};
+
+inline v8::ScriptOrigin script_origin(v8::Isolate* isolate, v8::Local<v8::Value> name, bool is_module = false) {
+#if V8_MAJOR_VERSION >= 12
+  (void)isolate;
+  return v8::ScriptOrigin(name, 0, 0, false, -1, v8::Local<v8::Value>(), false, false, is_module);
+#else
+  return v8::ScriptOrigin(isolate, name, 0, 0, false, -1, v8::Local<v8::Value>(), false, false, is_module);
+#endif
+}
+
+inline void write_one_byte(v8::Isolate* isolate, v8::Local<v8::String> string, uint8_t* buffer, int length) {
+#if V8_MAJOR_VERSION >= 13
+  string->WriteOneByteV2(isolate, 0, static_cast<uint32_t>(length), buffer);
+#else
+  string->WriteOneByte(isolate, buffer, 0, length, v8::String::NO_NULL_TERMINATION);
+#endif
+}
+
+inline void write_two_byte(v8::Isolate* isolate, v8::Local<v8::String> string, uint16_t* buffer, int length) {
+#if V8_MAJOR_VERSION >= 13
+  string->WriteV2(isolate, 0, static_cast<uint32_t>(length), buffer);
+#else
+  string->Write(isolate, buffer, 0, length, v8::String::NO_NULL_TERMINATION);
+#endif
+}
+
+inline void context_disposed(v8::Isolate* isolate) {
+#if V8_MAJOR_VERSION >= 13
+  isolate->ContextDisposedNotification(v8::ContextDependants::kSomeDependants);
+#else
+  isolate->ContextDisposedNotification(true);
+#endif
+}
+
+inline v8::Local<v8::String> module_request_specifier(v8::Local<v8::Context> context,
+                                                      v8::Local<v8::FixedArray> requests, int index) {
+  return requests->Get(context, index).As<v8::ModuleRequest>()->GetSpecifier();
+}
+
+// A snapshot creator and its isolate, disposed of together.
+class Creator {
+ public:
+  Creator(v8::Isolate* isolate, const v8::Isolate::CreateParams& params) : isolate_(isolate) {
+#if V8_MAJOR_VERSION >= 12
+    creator_ = std::make_unique<v8::SnapshotCreator>(isolate, params);
+#else
+    // This constructor knows no heap limits and brings an allocator of its own.
+    creator_ = std::make_unique<v8::SnapshotCreator>(isolate, params.external_references,
+                                                     const_cast<v8::StartupData*>(params.snapshot_blob));
+#endif
+    // The constructor entered the isolate. Staying in it would force creators of one thread to end in the opposite
+    // order of their making.
+    isolate_->Exit();
+  }
+
+  Creator(const Creator&) = delete;
+  Creator& operator=(const Creator&) = delete;
+
+  ~Creator() {
+    isolate_->Enter();  // the destructor exits it
+    creator_.reset();
+#if V8_MAJOR_VERSION >= 12
+    isolate_->Dispose();
+#endif
+  }
+
+  v8::SnapshotCreator* operator->() const { return creator_.get(); }
+
+ private:
+  v8::Isolate* isolate_;
+  std::unique_ptr<v8::SnapshotCreator> creator_;
+};
+
+}  // namespace v8snap::compat

@@ -1,0 +1,253 @@
+"""The exceptions of v8snap.
+
+All derive from :class:`V8SnapError`, and from the fitting built-in exception where there is one. Facts are
+attributes, not text. The engine raises them through one table, :data:`BY_CODE`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "ClosedError",
+    "ConversionError",
+    "ExternalReferenceError",
+    "FlagsFrozenError",
+    "ForkedIsolateError",
+    "JSError",
+    "JSMemoryError",
+    "JSTerminatedError",
+    "JSTimeoutError",
+    "NotInSnapshotError",
+    "SnapshotBuildCrashed",
+    "SnapshotConflictError",
+    "SnapshotCorruptError",
+    "SnapshotError",
+    "SnapshotFlagsError",
+    "SnapshotSignatureError",
+    "SnapshotVersionError",
+    "UnserializableError",
+    "V8SnapError",
+    "WrongIsolateError",
+    "WrongThreadError",
+]
+
+
+class V8SnapError(Exception):
+    """Whatever goes wrong in v8snap."""
+
+
+class ClosedError(V8SnapError, ValueError):
+    """The creator, isolate, context, script or value was closed before this call."""
+
+
+class JSError(V8SnapError):
+    """JavaScript threw something that it didn't catch.
+
+    Attributes
+    ----------
+    name : str
+        The error's name (``"TypeError"``); ``""`` where something else than an Error was thrown.
+    message : str
+        The error's message; for other thrown values their text.
+    stack : str
+        V8's stack trace, the error itself in its first lines; ``""`` where there is none.
+    script_name : str | None
+        The script in which it was thrown.
+    line, column : int
+        1-based place in that script, as in ``stack``; 0 where it is not known.
+    source_line : str
+        That line's source.
+    value : object
+        What was thrown, converted as any other value.
+    cause : JSError | object | None
+        The error's ``cause``: an Error as a JSError (not raised), anything else converted.
+    """
+
+    name: str
+    message: str
+    stack: str
+    script_name: str | None
+    line: int
+    column: int
+    source_line: str
+    value: Any
+    cause: Any
+
+    def __init__(self, summary: str = "", facts: dict[str, Any] | None = None) -> None:
+        super().__init__(summary)
+        facts = facts or {}
+        self.name = facts.get("name") or ""
+        self.message = summary if facts.get("message") is None else facts["message"]
+        self.stack = facts.get("stack") or ""
+        self.script_name = facts.get("script_name")
+        self.line = facts.get("line") or 0
+        self.column = facts.get("column") or 0
+        self.source_line = facts.get("source_line") or ""
+        self.value = facts.get("value")
+        self.cause = facts.get("cause")
+        if isinstance(self.cause, dict) and "facts" in self.cause:
+            self.cause = JSError(self.cause["summary"], self.cause["facts"])
+
+    def __str__(self) -> str:
+        where = f" ({self.script_name}:{self.line}:{self.column})" if self.script_name and self.line else ""
+        return super().__str__() + where
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # `value` may live in an isolate: it does not go along to another process.
+        names = ("name", "message", "stack", "script_name", "line", "column", "source_line")
+        return (type(self), (self.args[0], {name: getattr(self, name) for name in names}))
+
+
+class JSTimeoutError(V8SnapError, TimeoutError):
+    """JavaScript was stopped because it ran longer than its ``timeout``."""
+
+
+class JSTerminatedError(V8SnapError):
+    """JavaScript was stopped by :meth:`v8snap.Isolate.terminate`."""
+
+
+class JSMemoryError(V8SnapError, MemoryError):
+    """JavaScript was stopped because it reached the isolate's ``heap_limit``."""
+
+
+class ConversionError(V8SnapError, TypeError):
+    """A value has no counterpart in the other language."""
+
+
+class WrongIsolateError(V8SnapError, ValueError):
+    """A value of one isolate was given to another."""
+
+
+class ForkedIsolateError(V8SnapError, RuntimeError):
+    """V8 was started before this process was forked: nothing of it can be used here."""
+
+
+class WrongThreadError(V8SnapError, RuntimeError):
+    """A snapshot creator was used by another thread than the one that made it."""
+
+
+class FlagsFrozenError(V8SnapError, RuntimeError):
+    """V8 is started: its flags can't change any more."""
+
+
+class SnapshotError(V8SnapError, ValueError):
+    """A snapshot can't be made or used in this way."""
+
+
+class SnapshotVersionError(SnapshotError):
+    """The blob was made by another V8.
+
+    Attributes
+    ----------
+    found, expected : str
+        V8's version (with the build's id where it is the builds that differ) in the blob and here.
+    """
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(f"the snapshot was made by V8 {found}, this is V8 {expected}")
+        self.found = found
+        self.expected = expected
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.found, self.expected))
+
+
+class SnapshotFlagsError(SnapshotError):
+    """The blob was made under other V8 flags than this process has."""
+
+
+class SnapshotCorruptError(SnapshotError):
+    """The bytes are not a snapshot, or not what was written."""
+
+
+class SnapshotSignatureError(SnapshotError):
+    """The snapshot's signature is missing or wrong."""
+
+
+class SnapshotConflictError(SnapshotError):
+    """An isolate started from another snapshot is alive, and this V8 can't have both in one process.
+
+    Attributes
+    ----------
+    live : int
+        How many isolates are in the way.
+    """
+
+    live: int = 0
+
+
+class ExternalReferenceError(SnapshotError):
+    """A snapshot needs Python callables that were not given, or a name is not registered.
+
+    Attributes
+    ----------
+    missing : tuple[str, ...]
+        The names.
+    """
+
+    missing: tuple[str, ...] = ()
+
+
+class UnserializableError(SnapshotError):
+    """Something in the heap can't be in a snapshot.
+
+    Attributes
+    ----------
+    paths : tuple[str, ...]
+        JavaScript paths to it, where they are known.
+    """
+
+    paths: tuple[str, ...] = ()
+
+
+class NotInSnapshotError(SnapshotError, IndexError, KeyError):
+    """The snapshot has no context or data of that index or name (any more)."""
+
+    __str__ = Exception.__str__  # KeyError would show the message's repr
+
+
+class SnapshotBuildCrashed(SnapshotError):
+    """V8 died while it built or loaded a snapshot in a helper process.
+
+    Attributes
+    ----------
+    message : str
+        V8's last words.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+#: Exception class for each of the engine's codes, by the code's name in ``include/v8snap/error.hpp``.
+BY_CODE: dict[str, type[V8SnapError]] = {
+    "INTERNAL": V8SnapError,
+    "CLOSED": ClosedError,
+    "JS": JSError,
+    "TIMEOUT": JSTimeoutError,
+    "TERMINATED": JSTerminatedError,
+    "MEMORY": JSMemoryError,
+    "CONVERSION": ConversionError,
+    "WRONG_ISOLATE": WrongIsolateError,
+    "FORKED": ForkedIsolateError,
+    "WRONG_THREAD": WrongThreadError,
+    "FLAGS_FROZEN": FlagsFrozenError,
+    "SNAPSHOT": SnapshotError,
+    "SNAPSHOT_CONFLICT": SnapshotConflictError,
+    "EXTERNAL_REFERENCE": ExternalReferenceError,
+    "UNSERIALIZABLE": UnserializableError,
+    "NOT_IN_SNAPSHOT": NotInSnapshotError,
+}
+
+
+def translate(name: str, message: str, details: dict[str, Any] | None) -> V8SnapError:
+    """The exception for one of the engine's codes; `details` become attributes."""
+    cls = BY_CODE[name]
+    if cls is JSError:
+        return JSError(message, details)
+    error = cls(message)
+    for key, value in (details or {}).items():
+        setattr(error, key, tuple(value) if isinstance(value, list) else value)
+    return error
