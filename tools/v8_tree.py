@@ -6,8 +6,8 @@ Used by ``tools/meson.build`` at configure time; needs nothing but the standard 
     python v8_tree.py prefix FOLDER   # a tree somebody unpacked or installed
     python v8_tree.py unpack FOLDER   # download and unpack the distribution's packages into FOLDER
 
-It prints ``key=value`` lines: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle`` (a shared
-library to carry along), ``licence`` (its copyright file). A failure is one line on stderr and exit code 1.
+It prints lines of a key in ten columns and a value: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle``
+(a shared library to carry along), ``licence`` (its copyright file). A failure is one line on stderr and exit code 1.
 """
 
 from __future__ import annotations
@@ -160,15 +160,21 @@ def unpack(folder: Path) -> None:
         done.touch()
     root = folder / "root"
     describe(include_folder(root), folder / "libs" / library_file(root).name)
-    print(*(f"bundle={path}" for path in sorted((folder / "libs").iterdir())), sep="\n")
-    print(*(f"licence={path}" for path in sorted((folder / "licences").iterdir())), sep="\n")
+    show("bundle", *sorted((folder / "libs").iterdir()))
+    show("licence", *sorted((folder / "licences").iterdir()))
+
+
+def show(key: str, *values: object) -> None:
+    """Print values in the form that Meson can take apart."""
+    for value in values:
+        print(f"{key:10}{value}")
 
 
 def describe(include: Path, library: Path) -> None:
     """Print what a compiler needs to know of a tree."""
-    for argument in (f"-isystem{include}", *embedder_defines(include)):
-        print(f"arg={argument}")
-    print(f"library={library}\nrpath={library.parent}")
+    show("arg", f"-isystem{include}", *embedder_defines(include))
+    show("library", library)
+    show("rpath", library.parent)
 
 
 def system() -> None:

@@ -32,7 +32,6 @@ void throw_into_js(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<
 
 v8::Local<v8::Value> plain_error(v8::Local<v8::String> message) { return v8::Exception::Error(message); }
 v8::Local<v8::Value> reference_error(v8::Local<v8::String> message) { return v8::Exception::ReferenceError(message); }
-v8::Local<v8::Value> range_error(v8::Local<v8::String> message) { return v8::Exception::RangeError(message); }
 
 // "ValueError: what it says", never failing.
 std::string summary_of(PyObject* exception) {

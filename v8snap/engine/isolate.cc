@@ -335,11 +335,9 @@ std::unique_ptr<Context> IsolateImpl::new_context() {
 std::unique_ptr<Context> IsolateImpl::context_from_snapshot(size_t index) {
   Entry entry(*this);
   return adopt_context([this, index] {
-    v8::Local<v8::Context> context;
     // Too large an index gives none; the caller knows that it is none of V8's special values.
-    (void)v8::Context::FromSnapshot(v8, index, v8::DeserializeInternalFieldsCallback(deserialize_internal_field))
-        .ToLocal(&context);
-    return context;
+    return v8::Context::FromSnapshot(v8, index, v8::DeserializeInternalFieldsCallback(deserialize_internal_field))
+        .FromMaybe(v8::Local<v8::Context>());
   });
 }
 

@@ -16,9 +16,7 @@ PyRef text_or_none(v8::Isolate* isolate, v8::Local<v8::Value> value) {
 v8::Local<v8::Value> property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> object,
                               const char* name) {
   v8::TryCatch ignored(isolate);
-  v8::Local<v8::Value> value;
-  (void)object->Get(context, literal(isolate, name)).ToLocal(&value);
-  return value;
+  return object->Get(context, literal(isolate, name)).FromMaybe(v8::Local<v8::Value>());
 }
 
 // "    at function (file:1:2)" lines, as V8 writes them itself where errors have a stack.

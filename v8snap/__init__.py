@@ -1,0 +1,113 @@
+"""Build, keep, inspect and start from V8 startup snapshots.
+
+Run JavaScript once, keep the heap as bytes, and start every isolate with it ready::
+
+    with v8snap.SnapshotCreator() as sc:
+        sc.context.eval("function run() { return 3 + 4 }", name="main.js")
+
+    with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
+        ctx.globals["run"]()  # 7
+"""
+
+try:
+    from v8snap import _v8
+except ModuleNotFoundError as error:
+    if error.name not in ("v8snap._v8", None):
+        raise
+    raise ImportError(
+        "this is v8snap's source folder, which has no compiled module: run Python from another folder, "
+        "or make an editable install (see CONTRIBUTING.md)"
+    ) from None
+except ImportError as error:
+    if "_v8" not in str(error) or "cannot import name" not in str(error):
+        raise
+    raise ImportError(
+        "this is v8snap's source folder, which has no compiled module: run Python from another folder, "
+        "or make an editable install (see CONTRIBUTING.md)"
+    ) from None
+
+from v8snap._v8 import (
+    Context,
+    FunctionCodeHandling,
+    Isolate,
+    JSArray,
+    JSFunction,
+    JSObject,
+    JSSymbol,
+    Script,
+    SnapshotCreator,
+    __version__,
+    set_flags,
+    to_py,
+    v8_version,
+)
+from v8snap.builder import build, warm_up
+from v8snap.config import build_config
+from v8snap.errors import (
+    ClosedError,
+    ConversionError,
+    ExternalReferenceError,
+    FlagsFrozenError,
+    ForkedIsolateError,
+    JSError,
+    JSMemoryError,
+    JSTerminatedError,
+    JSTimeoutError,
+    NotInSnapshotError,
+    SnapshotBuildCrashed,
+    SnapshotConflictError,
+    SnapshotCorruptError,
+    SnapshotError,
+    SnapshotFlagsError,
+    SnapshotSignatureError,
+    SnapshotVersionError,
+    UnserializableError,
+    V8SnapError,
+    WrongIsolateError,
+    WrongThreadError,
+)
+from v8snap.startup_data import StartupData
+from v8snap.values import BigInt, undefined
+
+__all__ = [
+    "BigInt",
+    "ClosedError",
+    "Context",
+    "ConversionError",
+    "ExternalReferenceError",
+    "FlagsFrozenError",
+    "ForkedIsolateError",
+    "FunctionCodeHandling",
+    "Isolate",
+    "JSArray",
+    "JSError",
+    "JSFunction",
+    "JSMemoryError",
+    "JSObject",
+    "JSSymbol",
+    "JSTerminatedError",
+    "JSTimeoutError",
+    "NotInSnapshotError",
+    "Script",
+    "SnapshotBuildCrashed",
+    "SnapshotConflictError",
+    "SnapshotCorruptError",
+    "SnapshotCreator",
+    "SnapshotError",
+    "SnapshotFlagsError",
+    "SnapshotSignatureError",
+    "SnapshotVersionError",
+    "StartupData",
+    "UnserializableError",
+    "V8SnapError",
+    "WrongIsolateError",
+    "WrongThreadError",
+    "__version__",
+    "build",
+    "build_config",
+    "set_flags",
+    "to_py",
+    "undefined",
+    "v8_version",
+    "warm_up",
+]

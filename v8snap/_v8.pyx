@@ -1,0 +1,65 @@
+"""The compiled layer: classes that own V8's objects.
+
+Lifetime, closed-checks and docstrings are here; everything that touches V8 is in the engine. Use the names from
+``v8snap`` itself.
+"""
+# One module in parts, a noun each, so that V8 is linked once.
+
+from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cython.operator cimport dereference
+from libc.stddef cimport size_t
+from libcpp.memory cimport unique_ptr
+from libcpp.string cimport string
+from libcpp.utility cimport move
+
+cimport cython
+
+cimport v8snap._engine as engine
+
+import atexit
+import collections.abc
+import enum
+import hashlib
+import platform
+import threading
+import weakref
+
+from v8snap import errors
+from v8snap.errors import (
+    ClosedError,
+    ConversionError,
+    ExternalReferenceError,
+    NotInSnapshotError,
+    SnapshotCorruptError,
+    SnapshotError,
+    WrongIsolateError,
+    WrongThreadError,
+)
+from v8snap.values import BigInt, undefined
+
+cdef extern from *:
+    """
+    #define V8SNAP_VERSION_STRING V8SNAP_VERSION
+    """
+    const char* V8SNAP_VERSION_STRING
+
+__version__ = V8SNAP_VERSION_STRING.decode()
+
+
+include "process.pxi"
+include "blob_buffer.pxi"
+include "isolate.pxi"
+include "context.pxi"
+include "script.pxi"
+include "value.pxi"
+include "snapshot_creator.pxi"
+
+
+cdef engine.ProxyHooks _hooks
+_hooks.make = _make_proxy
+_hooks.find = _find_value
+_hooks.undefined = <PyObject*>undefined
+_hooks.bigint_type = <PyObject*>BigInt
+engine.set_proxy_hooks(_hooks)

@@ -1,0 +1,124 @@
+"""The layout of V8's raw snapshot blobs, read without V8.
+
+Source: V8's ``src/snapshot/snapshot.cc`` (``SnapshotImpl``). Two layouts exist: up to V8 11 the version string
+follows one checksum, from 12 on a second checksum, that of the read-only heap, stands between them. All numbers are
+little-endian 32-bit words; sections are the start-up heap, the read-only heap, the shared heap, then each context.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from v8snap.errors import SnapshotCorruptError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["BlobLayout", "read_layout", "verify_checksum"]
+
+VERSION_SIZE = 64
+VERSION = re.compile(rb"(\d+)\.\d+\.\d+(\.\d+)?[-\w.]*\0*")
+FIRST_WITH_TWO_CHECKSUMS = 12
+MOST_CONTEXTS = 4096
+MOST_BYTES = 2**31 - 1  # V8 keeps the size in an int
+SECTION_HEAD = 8  # magic number, payload length
+SECTION_MAGIC = 0xC0DE
+MOST_PADDING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BlobLayout:
+    """What the header of a raw blob says.
+
+    Attributes
+    ----------
+    v8_version : str
+        With the embedder's suffix, such as ``"10.2.154.26-node.37"``.
+    context_count : int
+        Contexts in the blob, the default one included.
+    can_be_rehashed : bool
+        Whether V8 can give the heap's hash tables a new random seed at load.
+    checksum : int
+        V8's own, 32 bits.
+    checksum_start : int
+        Offset of the first byte that the checksum covers.
+    sections : dict[str, tuple[int, int]]
+        Name to (offset, size in bytes), in the order of the blob and without gaps.
+    """
+
+    v8_version: str
+    context_count: int
+    can_be_rehashed: bool
+    checksum: int
+    checksum_start: int
+    sections: dict[str, tuple[int, int]]
+
+
+def read_layout(raw: memoryview) -> BlobLayout:
+    """Read and check the header and the heads of the sections.
+
+    Raises
+    ------
+    SnapshotCorruptError
+        Where anything can't be as V8 writes it. The payload's content is not looked at: see `verify_checksum`.
+    """
+    _require(VERSION_SIZE + 32 < len(raw) <= MOST_BYTES, f"{len(raw)} bytes can't be a V8 snapshot")
+    version_at, version = _find_version(raw)
+    offsets_at = version_at + VERSION_SIZE
+    count, rehashable, checksum = struct.unpack_from("<III", raw, 0)
+    _require(1 <= count <= MOST_CONTEXTS, f"it can't hold {count} contexts")
+    _require(rehashable in (0, 1), "its rehashing mark is neither 0 nor 1")
+    contexts_at = offsets_at + 8
+    startup_at = (contexts_at + 4 * count + 7) & ~7
+    _require(startup_at < len(raw), "it is cut short")
+    read_only_at, shared_at = struct.unpack_from("<II", raw, offsets_at)
+    context_starts = struct.unpack_from(f"<{count}I", raw, contexts_at)
+    names = ["header", "startup", "read_only", "shared_heap", "default_context"]
+    names += [f"context_{index}" for index in range(count - 1)]
+    starts = [0, startup_at, read_only_at, shared_at, *context_starts, len(raw)]
+    _require(starts == sorted(set(starts)), "its sections overlap")
+    sections = {name: (start, end - start) for name, start, end in zip(names, starts[:-1], starts[1:], strict=True)}
+    _check_section_heads(raw, list(sections.values())[1:])
+    return BlobLayout(version, count, rehashable == 1, checksum, 12, sections)
+
+
+def verify_checksum(raw: memoryview, layout: BlobLayout, algorithms: tuple[Callable[[memoryview], int], ...]) -> None:
+    """Compare V8's checksum with what the bytes give.
+
+    V8's builds differ in the algorithm, so one match among `algorithms` is enough. Not covered by it: the number of
+    contexts and the rehashing mark.
+
+    Raises
+    ------
+    SnapshotCorruptError
+        Where none matches.
+    """
+    covered = raw[layout.checksum_start :]
+    _require(any(layout.checksum == algorithm(covered) for algorithm in algorithms), "V8's checksum doesn't match")
+
+
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
+        raise SnapshotCorruptError(f"not a usable V8 snapshot: {problem}")
+
+
+def _find_version(raw: memoryview) -> tuple[int, str]:
+    for offset, two_checksums in ((12, False), (16, True)):
+        text = bytes(raw[offset : offset + VERSION_SIZE])
+        match = VERSION.fullmatch(text)
+        if match and text.endswith(b"\0") and (int(match[1]) >= FIRST_WITH_TWO_CHECKSUMS) == two_checksums:
+            return offset, text.rstrip(b"\0").decode("ascii")
+    raise SnapshotCorruptError("not a usable V8 snapshot: it has no V8 version where one should be")
+
+
+def _check_section_heads(raw: memoryview, sections: list[tuple[int, int]]) -> None:
+    magics = set()
+    for start, size in sections:
+        _require(size >= SECTION_HEAD, "a section is too small")
+        magic, payload = struct.unpack_from("<II", raw, start)
+        magics.add(magic)
+        _require(0 <= size - SECTION_HEAD - payload < MOST_PADDING, "a section's length is wrong")
+    _require(len(magics) == 1 and magics.pop() >> 16 == SECTION_MAGIC, "a section doesn't start as sections do")

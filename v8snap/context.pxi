@@ -1,0 +1,234 @@
+# Contexts.
+
+
+cdef double _checked_timeout(timeout) except? -1:
+    if timeout is None:
+        return 0
+    cdef double seconds = timeout
+    if not seconds > 0:
+        raise ValueError("timeout is a positive number of seconds, or None")
+    return seconds
+
+
+@cython.no_gc_clear
+cdef class Context:
+    """A context: one global object, with everything that JavaScript defines in it.
+
+    Made by `Isolate.new_context` or `SnapshotCreator.new_context`. Use it in a ``with`` block, or call `close`.
+
+    See V8's ``include/v8-context.h``.
+    """
+
+    cdef unique_ptr[engine.Context] _impl
+    cdef Isolate _isolate    # ensures that the isolate is not destroyed before this context
+    cdef object _index       # of the snapshot's added context it is; None: the default one
+    cdef object __weakref__
+
+    def __init__(self):
+        raise TypeError("contexts are made by Isolate.new_context() or SnapshotCreator.new_context()")
+
+    @staticmethod
+    cdef Context _adopt(Isolate isolate, unique_ptr[engine.Context] impl, index):
+        cdef Context self = Context.__new__(Context)
+        self._isolate = isolate
+        self._index = index
+        self._impl = move(impl)
+        self._impl.get().set_owner(<PyObject*>self)
+        return self
+
+    def __dealloc__(self):
+        self._impl.reset()
+
+    cdef engine.Context* _ptr(self) except NULL:
+        if self._isolate.closed:
+            raise ClosedError("this context's isolate is closed")
+        if self._impl.get().closed():
+            raise ClosedError("this context is closed")
+        return self._impl.get()
+
+    @property
+    def isolate(self):
+        """The isolate it belongs to: Isolate."""
+        return self._isolate
+
+    @property
+    def closed(self):
+        """Whether it or its isolate is closed: bool."""
+        return self._isolate.closed or self._impl.get().closed()
+
+    def close(self):
+        """Close it and every value got from it. Closing twice does nothing."""
+        if not self.closed:
+            self._impl.get().close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def eval(self, str source not None, name="<eval>", *, timeout=None):
+        """Run a classic script.
+
+        Parameters
+        ----------
+        source : str
+        name : str
+            For stack traces.
+        timeout : float, optional
+            Seconds after which it is stopped.
+
+        Returns
+        -------
+        object
+            The value of its last expression, converted.
+
+        Raises
+        ------
+        JSError
+            What it threw; also for a syntax error.
+        JSTimeoutError, JSTerminatedError, JSMemoryError
+            Where it was stopped.
+        ClosedError
+        WrongThreadError
+            In a creator's context on another thread.
+        """
+        cdef engine.Context* impl = self._ptr()
+        cdef double seconds = _checked_timeout(timeout)
+        result = impl.eval(source, str(name), seconds)
+        self._note_script(str(name), source)
+        return result
+
+    cdef _note_script(self, name, source):
+        if self._isolate._scripts is not None:
+            encoded = source.encode("utf-8", "surrogatepass")
+            digest = hashlib.sha256(encoded).hexdigest()
+            self._isolate._scripts.append({"name": name, "size": len(encoded), "sha256": digest})
+
+    @property
+    def globals(self):
+        """The global object: JSObject.
+
+        As in JavaScript, ``let``, ``const`` and ``class`` at a script's top level don't make properties of it.
+        """
+        return self._ptr().globals()
+
+    def compile(self, str source not None, name="<script>", *, cached_data=None):
+        """Compile a script without running it.
+
+        Parameters
+        ----------
+        source : str
+        name : str
+            For stack traces.
+        cached_data : bytes, optional
+            What `Script.create_code_cache` gave for the same source. One that doesn't fit is not used
+            (`Script.cache_rejected`).
+
+        Returns
+        -------
+        Script
+            For every context of this isolate.
+
+        Raises
+        ------
+        JSError
+            For a syntax error.
+        ClosedError
+        """
+        cdef engine.Context* impl = self._ptr()
+        code = _open_code_cache(cached_data) if cached_data is not None else None
+        cdef PyObject* given = NULL
+        if code is not None:
+            given = <PyObject*>code
+        script = Script._adopt(self._isolate, move(impl.compile(source, str(name), given)), source, str(name))
+        (<Script>script)._damaged_cache = cached_data is not None and code is None
+        (<Script>script)._had_cache = cached_data is not None
+        return script
+
+    def import_module(self, str name not None, *, resolve, timeout=None):
+        """Load an ES module and everything it imports, and evaluate it.
+
+        Parameters
+        ----------
+        name : str
+            Given to `resolve`, with no importer.
+        resolve : callable
+            ``resolve(specifier: str, importer: str | None)`` gives a module's source as str, or ``(name, source)``
+            where its name is another than the specifier. Modules of one name are one module.
+        timeout : float, optional
+            Seconds after which its evaluation is stopped.
+
+        Returns
+        -------
+        JSObject
+            The module's namespace: its exports.
+
+        Raises
+        ------
+        JSError
+            What a module threw, or a syntax error, or an import of something that isn't exported.
+        SnapshotError
+            In a creator's context.
+        ClosedError
+        """
+        cdef engine.Context* impl = self._ptr()
+        cdef double seconds = _checked_timeout(timeout)
+
+        def resolve_to_pair(specifier, importer):
+            found = resolve(specifier, importer)
+            return (specifier, found) if isinstance(found, str) else tuple(found)
+
+        root_name, source = resolve_to_pair(name, None)
+        return impl.import_module(source, root_name, resolve_to_pair, seconds)
+
+    def to_js(self, obj):
+        """Convert Python data deeply: dicts to objects, lists and tuples to arrays, callables to functions.
+
+        Cycles are kept. Lone surrogates survive. An int beyond ±(2**53 - 1) becomes a BigInt.
+
+        Returns
+        -------
+        object
+            A proxy of the new object, or the primitive itself.
+
+        Raises
+        ------
+        ConversionError
+            For what has no counterpart.
+        WrongIsolateError
+            For a value of another isolate.
+        """
+        return self._ptr().to_js(obj)
+
+    def data(self, which):
+        """Fetch a value that was attached to this context in the snapshot (``add_data(..., context=...)``).
+
+        Parameters
+        ----------
+        which : int | str
+            Index or name.
+
+        Returns
+        -------
+        object
+            The value, converted. Each can be fetched once for a context, as V8 has it.
+
+        Raises
+        ------
+        KeyError
+            Where there is no such value, or it was fetched before (a `NotInSnapshotError`).
+        ClosedError
+        """
+        cdef engine.Context* impl = self._ptr()
+        snapshot = self._isolate._snapshot
+        if snapshot is None:
+            raise NotInSnapshotError(f"there is no data {which!r}: this isolate was not started from a snapshot")
+        cdef size_t index = snapshot._data_index(which, self._index)
+        cdef PyObject* value = impl.data(index)
+        if value == NULL:
+            raise NotInSnapshotError(f"the snapshot has no data {which!r} for this context, or it was fetched before")
+        return _take(value)
+
+    def __repr__(self):
+        return "<Context closed>" if self.closed else f"<Context of {self._isolate!r}>"

@@ -1,0 +1,114 @@
+"""The ``.v8snap`` file: what V8's raw blob doesn't say, then the blob itself, last and on a page of its own.
+
+::
+
+    offset  size
+    0       8     magic
+    8       4     format version, little-endian
+    12      4     length of the header, little-endian
+    16      32    SHA-256 of the header
+    48      32    HMAC-SHA256 of the header under the signer's key; zeros where it isn't signed
+    80      ...   header: JSON, UTF-8
+    ...           zeros up to a multiple of 4096
+    ...           V8's blob, to the end of the file
+
+The header holds the blob's size and SHA-256, so its digest covers everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import mmap
+import os
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from v8snap.errors import SnapshotCorruptError, SnapshotSignatureError
+
+__all__ = ["read_file", "write_file"]
+
+MAGIC = b"\x89v8snap\n"
+FORMAT = 1
+HEAD = struct.Struct("<8sII32s32s")
+PAGE = 4096
+MOST_HEADER = 64 * 2**20
+UNSIGNED = bytes(32)
+
+
+def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memoryview, key: bytes | None) -> None:
+    """Write a file in one step: whoever reads `path` sees the old file or the new one, never a part.
+
+    Raises
+    ------
+    OSError
+        Where the folder can't be written.
+    """
+    path = Path(path)
+    header = {**header, "size": len(blob), "sha256": hashlib.sha256(blob).hexdigest()}
+    encoded = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    tag = hmac.digest(key, encoded, "sha256") if key is not None else UNSIGNED
+    head = HEAD.pack(MAGIC, FORMAT, len(encoded), hashlib.sha256(encoded).digest(), tag)
+    padding = bytes(-(len(head) + len(encoded)) % PAGE)
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            for part in (head, encoded, padding, blob):
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode would shut other users out
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool) -> tuple[dict[str, Any], memoryview]:
+    """Read and check a file; its header, and the blob as a read-only view of the mapped or read file.
+
+    Raises
+    ------
+    SnapshotCorruptError
+        Where any byte is not as it was written.
+    SnapshotSignatureError
+        Where `key` is given and the file isn't signed with it.
+    OSError
+        Where it can't be read.
+    """
+    with open(path, "rb") as file:
+        if map_file and os.fstat(file.fileno()).st_size > 0:
+            content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        else:
+            content = memoryview(file.read())
+    if len(content) < HEAD.size:
+        raise SnapshotCorruptError(f"{os.fspath(path)} is too short for a snapshot file")
+    magic, version, length, digest, tag = HEAD.unpack_from(content, 0)
+    if magic != MAGIC:
+        raise SnapshotCorruptError(f"{os.fspath(path)} is not a snapshot file")
+    if version != FORMAT:
+        raise SnapshotCorruptError(f"{os.fspath(path)} has file format {version}, this is {FORMAT}")
+    encoded = bytes(content[HEAD.size : HEAD.size + length]) if length <= MOST_HEADER else b""
+    if key is not None and not hmac.compare_digest(tag, hmac.digest(key, encoded, "sha256")):
+        raise SnapshotSignatureError(f"{os.fspath(path)} is not signed with this key")
+    if hashlib.sha256(encoded).digest() != digest:
+        raise SnapshotCorruptError(f"{os.fspath(path)}: the header is damaged")
+    header: dict[str, Any] = json.loads(encoded)
+    start = HEAD.size + length + -(HEAD.size + length) % PAGE
+    blob = content[start:]
+    if any(content[HEAD.size + length : start]) or len(blob) != header["size"]:
+        raise SnapshotCorruptError(f"{os.fspath(path)}: the file is cut short or was added to")
+    if hashlib.sha256(blob).hexdigest() != header["sha256"]:
+        raise SnapshotCorruptError(f"{os.fspath(path)}: the blob is damaged")
+    return header, blob
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,263 @@
+# Isolates.
+
+_open_isolates = weakref.WeakSet()
+
+
+@atexit.register
+def _close_at_exit():
+    # V8's threads must not find half of a dying process; what still runs is left alone.
+    for isolate in list(_open_isolates):
+        (<Isolate>isolate)._abandon()
+
+
+cdef size_t _checked_heap_limit(heap_limit, blob) except? 0:
+    if heap_limit is None:
+        return 0
+    least = 8 * 2**20 if blob is None else 32 * 2**20 + 4 * len(blob)
+    if heap_limit < least:
+        raise ValueError(f"heap_limit must be at least {least:,} bytes here: V8 dies of a heap too small to start with")
+    return heap_limit
+
+
+def _as_startup_data(snapshot):
+    from v8snap.startup_data import StartupData
+    if snapshot is None or isinstance(snapshot, StartupData):
+        return snapshot
+    return StartupData(snapshot)
+
+
+def _as_externals(external_references):
+    """Names to callables; a name alone stands for a callable that is not at hand."""
+    if external_references is None:
+        return {}
+    if isinstance(external_references, str):
+        raise TypeError("external_references is a mapping of names to callables, or an iterable of names")
+    if not isinstance(external_references, collections.abc.Mapping):
+        external_references = dict.fromkeys(external_references)
+    for name, function in external_references.items():
+        if not isinstance(name, str) or (function is not None and not callable(function)):
+            raise TypeError(f"external_references maps names to callables, not {name!r} to {function!r}")
+    return dict(external_references)
+
+
+@cython.no_gc_clear
+cdef class Isolate:
+    """An isolate: a JavaScript engine with a heap of its own.
+
+    Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`.
+
+    Parameters
+    ----------
+    snapshot : StartupData | bytes-like, optional
+        What to start from; V8's own bare snapshot if not given.
+    external_references : mapping of str to callable, optional
+        The Python callables that the snapshot refers to by name. More names than it needs do no harm.
+    heap_limit : int, optional
+        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`.
+
+    Raises
+    ------
+    SnapshotVersionError, SnapshotFlagsError, SnapshotCorruptError
+        Where the snapshot isn't for this V8.
+    ExternalReferenceError
+        Where names that it needs are missing.
+    SnapshotConflictError
+        Where isolates from another snapshot are open, and this V8 can't have both.
+    ForkedIsolateError
+        Where V8 was started before this process was forked.
+    ValueError
+        For a `heap_limit` too small to start with.
+
+    See V8's ``include/v8-isolate.h``.
+    """
+
+    cdef unique_ptr[engine.Isolate] _impl
+    cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
+    cdef dict _externals
+    cdef object _snapshot    # V8 reads from the blob as long as the isolate lives
+    cdef object _data_context
+    cdef list _scripts       # in a creator: what ran, for the blob's header
+    cdef object __weakref__
+
+    def __init__(self, snapshot=None, *, external_references=None, heap_limit=None):
+        if self._impl.get() != NULL:
+            raise TypeError("an isolate can't be initialised twice")
+        cdef engine.IsolateOptions options
+        self._fill_options(options, snapshot, external_references, heap_limit)
+        try:
+            self._impl = engine.create_isolate(options)
+        except errors.SnapshotConflictError:
+            # Isolates that nobody can reach any more may be all that is in the way.
+            _collect_garbage()
+            self._impl = engine.create_isolate(options)
+        _open_isolates.add(self)
+
+    @staticmethod
+    def allocate():
+        """An isolate to give to ``SnapshotCreator(isolate=...)``, which initialises and finally closes it.
+
+        Returns
+        -------
+        Isolate
+            Nothing but `close` can be called on it before.
+        """
+        cdef Isolate self = Isolate.__new__(Isolate)
+        self._callables = {}
+        self._impl = engine.allocate_isolate()
+        return self
+
+    cdef int _fill_options(self, engine.IsolateOptions& options, snapshot, external_references, heap_limit) except -1:
+        cdef const unsigned char[::1] view
+        self._callables = {}
+        self._externals = _as_externals(external_references)
+        self._snapshot = _as_startup_data(snapshot)
+        options.heap_limit = _checked_heap_limit(heap_limit, self._snapshot)
+        options.callables = <PyObject*>self._callables
+        options.externals = <PyObject*>self._externals
+        options.heap_identity = b"default"
+        if self._snapshot is not None:
+            self._snapshot._check_usable()
+            self._snapshot._check_externals(self._externals)
+            view = self._snapshot
+            options.blob = <const char*>&view[0]
+            options.blob_size = view.shape[0]
+            options.blob_rehashable = self._snapshot.can_be_rehashed
+            options.heap_identity = self._snapshot._heap_identity
+        return 0
+
+    cdef engine.Isolate* _ptr(self) except NULL:
+        if self._impl.get() == NULL:
+            raise ClosedError("this isolate was never initialised")
+        return self._impl.get()
+
+    @property
+    def closed(self):
+        """Whether the isolate is closed: bool."""
+        return self._impl.get() == NULL or self._impl.get().closed()
+
+    def close(self):
+        """Close the isolate, its contexts and every value got from it. Closing twice does nothing.
+
+        Raises
+        ------
+        SnapshotError
+            Where it belongs to a snapshot creator that is alive, or is running the JavaScript that called this.
+        """
+        if self._impl.get() != NULL:
+            self._impl.get().close()
+            if self._impl.get().closed():
+                self._data_context = None
+                self._snapshot = None
+
+    def _abandon(self):
+        if self._impl.get() != NULL:
+            self._impl.get().abandon()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __dealloc__(self):
+        if self._impl.get() != NULL:
+            self._impl.get().abandon()
+            self._impl.reset()
+
+    def new_context(self, which=None):
+        """Make a context.
+
+        Parameters
+        ----------
+        which : int | str, optional
+            An added context of the snapshot, by index or name. If not given: the snapshot's default context.
+
+        Returns
+        -------
+        Context
+            A fresh copy each time: contexts share nothing but the isolate.
+
+        Raises
+        ------
+        NotInSnapshotError
+            Where the snapshot has no such context. It is an IndexError and a KeyError too.
+        ClosedError
+        """
+        cdef engine.Isolate* impl = self._ptr()
+        if which is None:
+            return Context._adopt(self, move(impl.new_context()), None)
+        if self.closed:
+            raise ClosedError("this isolate is closed")
+        index = self._context_index(which)
+        return Context._adopt(self, move(impl.context_from_snapshot(index)), index)
+
+    def _context_index(self, which):
+        if not isinstance(which, str):
+            which = which.__index__()
+        if self._snapshot is None:
+            raise NotInSnapshotError(f"there is no context {which!r}: this isolate was not started from a snapshot")
+        return self._snapshot._context_index(which)
+
+    def data(self, which):
+        """Fetch a value that was attached to the snapshot for the isolate (``add_data`` without a context).
+
+        Parameters
+        ----------
+        which : int | str
+            Index or name.
+
+        Returns
+        -------
+        object
+            The value, converted. Each can be fetched once, as V8 has it.
+
+        Raises
+        ------
+        KeyError
+            Where there is no such value, or it was fetched before (a `NotInSnapshotError`).
+        ClosedError
+        """
+        cdef engine.Isolate* impl = self._ptr()
+        if self.closed:
+            raise ClosedError("this isolate is closed")
+        if self._snapshot is None:
+            raise NotInSnapshotError(f"there is no data {which!r}: this isolate was not started from a snapshot")
+        cdef size_t index = self._snapshot._data_index(which, "isolate")
+        if self._data_context is None or self._data_context.closed:
+            self._data_context = self.new_context()
+        cdef PyObject* value = impl.data(dereference((<Context>self._data_context)._ptr()), index)
+        if value == NULL:
+            raise NotInSnapshotError(f"the snapshot has no data {which!r} for the isolate, or it was fetched before")
+        return _take(value)
+
+    def heap_statistics(self):
+        """V8's figures of the heap in bytes, and of its contexts, as a dict; the keys are V8's (``HeapStatistics``)."""
+        return self._ptr().heap_statistics()
+
+    def low_memory_notification(self):
+        """Collect garbage as thoroughly as V8 can."""
+        self._ptr().low_memory_notification()
+
+    def terminate(self):
+        """Stop the JavaScript that is running, from any thread: its caller gets `JSTerminatedError`.
+
+        Nothing happens where none is running; the isolate stays usable.
+        """
+        self._ptr().terminate()
+
+    def __repr__(self):
+        if self.closed:
+            return "<Isolate closed>"
+        return f"<Isolate from {self._snapshot!r}>" if self._snapshot is not None else "<Isolate>"
+
+
+def _collect_garbage():
+    import gc
+    gc.collect()
+
+
+cdef object _take(PyObject* owned):
+    """The object behind a new reference."""
+    cdef object result = <object>owned
+    Py_XDECREF(owned)
+    return result

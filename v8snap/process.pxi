@@ -1,0 +1,118 @@
+# V8 in this process: version, flags, error codes, what is alive.
+
+_CODE_NAMES = {
+    <int>engine.ErrorCode.kInternal: "INTERNAL",
+    <int>engine.ErrorCode.kClosed: "CLOSED",
+    <int>engine.ErrorCode.kJs: "JS",
+    <int>engine.ErrorCode.kTimeout: "TIMEOUT",
+    <int>engine.ErrorCode.kTerminated: "TERMINATED",
+    <int>engine.ErrorCode.kMemory: "MEMORY",
+    <int>engine.ErrorCode.kConversion: "CONVERSION",
+    <int>engine.ErrorCode.kWrongIsolate: "WRONG_ISOLATE",
+    <int>engine.ErrorCode.kForked: "FORKED",
+    <int>engine.ErrorCode.kWrongThread: "WRONG_THREAD",
+    <int>engine.ErrorCode.kFlagsFrozen: "FLAGS_FROZEN",
+    <int>engine.ErrorCode.kSnapshot: "SNAPSHOT",
+    <int>engine.ErrorCode.kSnapshotConflict: "SNAPSHOT_CONFLICT",
+    <int>engine.ErrorCode.kExternalReference: "EXTERNAL_REFERENCE",
+    <int>engine.ErrorCode.kUnserializable: "UNSERIALIZABLE",
+    <int>engine.ErrorCode.kNotInSnapshot: "NOT_IN_SNAPSHOT",
+}
+
+
+def _translate_error(int code, str message, details):
+    return errors.translate(_CODE_NAMES[code], message, details)
+
+
+engine.set_error_translator(_translate_error)
+
+
+def _throw_error(int code, str message):
+    """Let the engine throw one of its codes: for the tests of each."""
+    engine.throw_error(code, message.encode())
+
+
+def _live_counts():
+    """Native objects that are alive in this process: for tests that look for leaks."""
+    return engine.live_counts()
+
+
+# Flags that change how JavaScript runs or how the heap is laid out, but can't break the engine's own assumptions.
+_SAFE_FLAGS = frozenset("""
+    always-sparkplug compilation-cache expose-gc flush-bytecode hash-seed interrupt-budget jitless lazy lite-mode maglev
+    max-heap-size max-lazy max-old-space-size max-semi-space-size min-semi-space-size opt optimize-for-size
+    parallel-scavenge predictable predictable-gc-schedule random-seed rehash-snapshot semi-space-growth-factor
+    single-threaded sparkplug stack-trace-limit turbofan use-strict
+""".split())
+
+_flags = []
+
+
+def set_flags(*flags):
+    """Set V8's command line flags for this process.
+
+    Possible only before the first isolate or creator. A blob remembers its flags and is refused under others.
+
+    Parameters
+    ----------
+    *flags : str
+        Such as ``"--max-lazy"``, ``"--no-opt"`` or ``"--random-seed=42"``.
+
+    Raises
+    ------
+    FlagsFrozenError
+        Where V8 is started already.
+    ValueError
+        For a flag that is not known to be safe. The list is short on purpose: many of V8's flags kill the process.
+
+    See V8's ``src/flags/flag-definitions.h``.
+    """
+    for flag in flags:
+        name, _, value = flag.removeprefix("--").partition("=")
+        plain = name.replace("_", "-")
+        if plain not in _SAFE_FLAGS and plain.removeprefix("no-").removeprefix("no") not in _SAFE_FLAGS:
+            raise ValueError(f"{flag!r} is not among the V8 flags known to be safe: {', '.join(sorted(_SAFE_FLAGS))}")
+        if not flag.startswith("--") or (value and not value.isdecimal()):
+            raise ValueError(f"{flag!r} is not written as V8's flags are: --name, --no-name or --name=number")
+    for flag in flags:
+        engine.set_flag(flag.encode())
+        _flags.append(flag)
+
+
+def flags():
+    """The flags set with `set_flags`, in order: a list of str."""
+    return list(_flags)
+
+
+def flags_hash():
+    """Digest of this process's V8 flags, as a blob remembers it: 16 hexadecimal digits."""
+    return hashlib.sha256("\0".join(_flags).encode()).hexdigest()[:16]
+
+
+def v8_version():
+    """Version of the V8 library, with its embedder's suffix: ``"10.2.154.26-node.37"``. V8 is not started by it."""
+    return engine.v8_version().decode()
+
+
+def v8_started():
+    """Whether V8 was started in this process or before a fork: from then on flags are frozen."""
+    return engine.v8_started()
+
+
+@cython.binding(True)
+def build_id():
+    """Build id of the library that V8 is in, hexadecimal; ``""`` where it has none.
+
+    Two builds of one V8 version may lay out heaps differently, which V8 itself doesn't check.
+    """
+    return engine.library_build_id().decode()
+
+
+def adler32_from_zero(const unsigned char[::1] data):
+    """Adler-32 of `data` starting from 0, one of the two checksums that builds of V8 use."""
+    return engine.adler32_from_zero(&data[0], data.shape[0]) if data.shape[0] else 0
+
+
+def fletcher32(const unsigned char[::1] data):
+    """Fletcher-32 of the bytes of `data` modulo 65535, the other checksum that builds of V8 use."""
+    return engine.fletcher32(&data[0], data.shape[0]) if data.shape[0] else 0

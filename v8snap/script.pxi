@@ -1,0 +1,100 @@
+# Compiled scripts.
+
+# V8 hardly checks a code cache: a damaged one would run as it is.
+_CODE_CACHE_MAGIC = b"v8snap-cache1\0"
+
+
+def _open_code_cache(cached_data):
+    """V8's cache out of ours, or None where it isn't what was made."""
+    data = bytes(cached_data)
+    start = len(_CODE_CACHE_MAGIC) + 32
+    if not data.startswith(_CODE_CACHE_MAGIC) or len(data) <= start:
+        return None
+    body = data[start:]
+    return body if hashlib.sha256(body).digest() == data[len(_CODE_CACHE_MAGIC):start] else None
+
+
+@cython.no_gc_clear
+cdef class Script:
+    """A compiled script that can be run in every context of its isolate. Made by `Context.compile`.
+
+    See V8's ``UnboundScript`` in ``include/v8-script.h``.
+    """
+
+    cdef unique_ptr[engine.Script] _impl
+    cdef Isolate _isolate    # ensures that the isolate is not destroyed before this script
+    cdef str _source
+    cdef str _name
+    cdef bint _had_cache
+    cdef bint _damaged_cache
+
+    def __init__(self):
+        raise TypeError("scripts are made by Context.compile()")
+
+    @staticmethod
+    cdef Script _adopt(Isolate isolate, unique_ptr[engine.Script] impl, str source, str name):
+        cdef Script self = Script.__new__(Script)
+        self._isolate = isolate
+        self._source = source
+        self._name = name
+        self._impl = move(impl)
+        return self
+
+    def __dealloc__(self):
+        self._impl.reset()
+
+    cdef engine.Script* _ptr(self) except NULL:
+        if self._isolate.closed or self._impl.get().closed():
+            raise ClosedError("this script is closed: its isolate is")
+        return self._impl.get()
+
+    def run(self, Context ctx not None, *, timeout=None):
+        """Run it.
+
+        Parameters
+        ----------
+        ctx : Context
+            Of the same isolate.
+        timeout : float, optional
+            Seconds after which it is stopped.
+
+        Returns
+        -------
+        object
+            The value of its last expression, converted.
+
+        Raises
+        ------
+        WrongIsolateError
+            For a context of another isolate.
+        JSError, JSTimeoutError, JSTerminatedError, JSMemoryError, ClosedError
+            As `Context.eval`.
+        """
+        cdef engine.Script* impl = self._ptr()
+        cdef double seconds = _checked_timeout(timeout)
+        result = ctx._ptr().run(dereference(impl), seconds)
+        ctx._note_script(self._name, self._source)
+        return result
+
+    def create_code_cache(self):
+        """V8's compiled code for this script as bytes, for ``Context.compile(..., cached_data=...)``.
+
+        After a run it also has the functions that ran. It fits this V8 and these flags only. Treat it as code.
+        """
+        body = self._ptr().code_cache()
+        return _CODE_CACHE_MAGIC + hashlib.sha256(body).digest() + body
+
+    @property
+    def cache_rejected(self):
+        """Whether the code cache it was compiled with was refused: bool, or None where none was given."""
+        if not self._had_cache:
+            return None
+        return self._damaged_cache or self._ptr().cache_rejected()
+
+    @property
+    def name(self):
+        """The name it was compiled under: str."""
+        return self._name
+
+    def __repr__(self):
+        return f"<Script {self._name!r}>"

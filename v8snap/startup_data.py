@@ -1,0 +1,315 @@
+"""``StartupData``: a snapshot blob and what is known of it."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from v8snap import _v8, blob_layout, file_format
+from v8snap.errors import (
+    ExternalReferenceError,
+    NotInSnapshotError,
+    SnapshotBuildCrashed,
+    SnapshotFlagsError,
+    SnapshotVersionError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["StartupData"]
+
+#: What is known of a raw blob that came without a header.
+EMPTY_HEADER: dict[str, Any] = {
+    "v8_version": None,
+    "build_id": None,
+    "flags_hash": None,
+    "arch": None,
+    "context_names": None,
+    "isolate_data": {},
+    "context_data": {},
+    "external_references": [],
+    "metadata": None,
+    "scripts": [],
+}
+
+
+class StartupData(_v8.BlobBuffer):
+    """A V8 startup snapshot: immutable bytes from which isolates start.
+
+    It has the buffer protocol (read-only), ``len``, ``bytes(blob)``, ``==`` and ``hash``, all of V8's raw blob. It
+    pickles, with all that is known of it. An isolate keeps it alive; any number of isolates share its one copy.
+
+    Treat a snapshot as code: starting from one that somebody else can write is running their code.
+
+    Parameters
+    ----------
+    raw : bytes-like
+        A raw blob as V8 makes it, of any V8 version. It is copied.
+
+    Raises
+    ------
+    SnapshotCorruptError
+        Where the bytes can't be a whole V8 snapshot.
+
+    See V8's ``include/v8-snapshot.h``.
+    """
+
+    def __init__(self, raw: bytes | bytearray | memoryview) -> None:
+        self._adopt(memoryview(bytes(raw)), EMPTY_HEADER, checked=False)
+
+    @classmethod
+    def _make(cls, raw: bytes | memoryview, header: Mapping[str, Any], *, checked: bool = True) -> StartupData:
+        """From bytes that are known to be whole, without a copy."""
+        self = cls.__new__(cls)
+        self._adopt(memoryview(raw), header, checked=checked)
+        return self
+
+    def _adopt(self, raw: memoryview, header: Mapping[str, Any], *, checked: bool) -> None:
+        self._set_buffer(raw.toreadonly())
+        self._layout = blob_layout.read_layout(raw)
+        if not checked:
+            blob_layout.verify_checksum(raw, self._layout, (_v8.adler32_from_zero, _v8.fletcher32))
+        self._header = {**EMPTY_HEADER, **header}
+
+    # ------------------------------------------------------------ what the blob says
+
+    @property
+    def v8_version(self) -> str:
+        """The V8 that made it, such as ``"10.2.154.26-node.37"``."""
+        return self._layout.v8_version
+
+    @property
+    def context_count(self) -> int:
+        """Contexts in the blob, the default one included: V8 counts so."""
+        return self._layout.context_count
+
+    @property
+    def context_names(self) -> tuple[str | None, ...]:
+        """Name of each added context by its index; None where it has none."""
+        names = self._header["context_names"]
+        return (None,) * (self.context_count - 1) if names is None else tuple(names)
+
+    @property
+    def can_be_rehashed(self) -> bool:
+        """Whether V8 gives the heap's hash tables a new random seed at load, its guard against hash flooding."""
+        return self._layout.can_be_rehashed
+
+    @property
+    def checksum(self) -> int:
+        """V8's own checksum of the blob, 32 bits."""
+        return self._layout.checksum
+
+    @property
+    def sections(self) -> dict[str, int]:
+        """Size of each part in bytes: header, startup, read_only, shared_heap, default_context, context_0, ..."""
+        return {name: size for name, (_, size) in self._layout.sections.items()}
+
+    # ------------------------------------------------------------ what v8snap wrote beside it
+
+    @property
+    def external_references(self) -> tuple[str, ...]:
+        """Names of the Python callables that the heap needs at load."""
+        return tuple(self._header["external_references"])
+
+    @property
+    def flags_hash(self) -> str | None:
+        """Digest of the V8 flags it was made under; None for a raw blob."""
+        return self._header["flags_hash"]
+
+    @property
+    def metadata(self) -> Any:
+        """What was given to ``create_blob(metadata=...)``: JSON-like data, or None."""
+        return self._header["metadata"]
+
+    @property
+    def scripts(self) -> tuple[dict[str, Any], ...]:
+        """What built it, in order: dicts with ``name``, ``size`` (bytes of UTF-8) and ``sha256``."""
+        return tuple(dict(script) for script in self._header["scripts"])
+
+    # ------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str], *, key: bytes | None = None) -> None:
+        """Write a ``.v8snap`` file, atomically: `path` is the old file or the whole new one, whatever happens.
+
+        Parameters
+        ----------
+        path : path-like
+        key : bytes, optional
+            Signs the file with HMAC-SHA256.
+
+        Raises
+        ------
+        OSError
+            Where the folder can't be written.
+        """
+        file_format.write_file(path, self._header, memoryview(self), key)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, key: bytes | None = None, mmap: bool = True) -> StartupData:
+        """Read a ``.v8snap`` file, checking every byte.
+
+        Starting from a file that somebody else can write is running their code; `key` tells who wrote it.
+
+        Parameters
+        ----------
+        path : path-like
+        key : bytes, optional
+            The file must be signed with it.
+        mmap : bool
+            Map the file instead of reading it: processes share its pages. It must not be changed in place while it
+            is used (``save`` never does that).
+
+        Raises
+        ------
+        SnapshotCorruptError
+            Where it isn't such a file, or not as it was written.
+        SnapshotSignatureError
+            Where `key` is given and the file isn't signed with it.
+        OSError
+            Where it can't be read.
+        """
+        header, blob = file_format.read_file(path, key, map_file=mmap)
+        return cls._make(blob, header)
+
+    def verify(self, *, timeout: float = 120.0) -> None:
+        """Load every context of the blob in a helper process.
+
+        V8 may die of a blob, and nothing can catch that in the process where it happens.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds.
+
+        Raises
+        ------
+        SnapshotBuildCrashed
+            Where V8 died of it; `message` has its last words.
+        SnapshotVersionError, SnapshotFlagsError
+            Where it isn't for this V8.
+        """
+        self._check_usable()
+        with tempfile.TemporaryDirectory(prefix="v8snap-") as folder:
+            path = Path(folder) / "verify.v8snap"
+            self.save(path)
+            program = "from v8snap.startup_data import _load_everything as f; import sys; f(sys.argv[1], sys.argv[2:])"
+            command = [sys.executable, "-c", program, str(path), *_v8.flags()]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+            done = subprocess.run(
+                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+            )
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
+            raise SnapshotBuildCrashed(f"V8 can't load this snapshot: {said}")
+
+    # ------------------------------------------------------------ what isolates ask
+
+    def _check_usable(self) -> None:
+        header = self._header
+        expected = _v8.v8_version()
+        if self.v8_version != expected:
+            raise SnapshotVersionError(self.v8_version, expected)
+        build_id = _v8.build_id()
+        if header["build_id"] not in (None, build_id):
+            raise SnapshotVersionError(f"{self.v8_version} build {header['build_id']}", f"{expected} build {build_id}")
+        if header["arch"] not in (None, platform.machine()):
+            raise SnapshotVersionError(f"{self.v8_version} {header['arch']}", f"{expected} {platform.machine()}")
+        if header["flags_hash"] not in (None, _v8.flags_hash()):
+            raise SnapshotFlagsError("the snapshot was made under other V8 flags than this process has set")
+
+    def _check_externals(self, given: Iterable[str]) -> None:
+        missing = sorted(set(self.external_references) - set(given))
+        if missing:
+            error = ExternalReferenceError(
+                f"the snapshot needs Python callables that were not given: external_references={{{', '.join(missing)}}}"
+            )
+            error.missing = tuple(missing)
+            raise error
+
+    @cached_property
+    def _heap_identity(self) -> bytes:
+        """The same for blobs whose read-only heaps are the same bytes."""
+        start, size = self._layout.sections["read_only"]
+        return hashlib.sha256(memoryview(self)[start : start + size]).hexdigest().encode()
+
+    def _context_index(self, which: int | str) -> int:
+        names = self.context_names
+        if isinstance(which, str):
+            if which not in names:
+                raise NotInSnapshotError(f"the snapshot has no context named {which!r}, only {list(names)}")
+            return names.index(which)
+        if not 0 <= which < len(names):
+            raise NotInSnapshotError(f"the snapshot has no context {which}: it has {len(names)} besides the default one")
+        return which
+
+    def _data_index(self, which: int | str, scope: int | None | str) -> int:
+        """Index of data by index or name; `scope` is "isolate", None (default context) or an added context's index."""
+        if not isinstance(which, str):
+            if which < 0:
+                raise NotInSnapshotError(f"the snapshot has no data {which}")
+            return which
+        key = "default" if scope is None else str(scope)
+        names = self._header["isolate_data"] if scope == "isolate" else self._header["context_data"].get(key, {})
+        if which not in names:
+            raise NotInSnapshotError(f"the snapshot has no data named {which!r} there, only {sorted(names)}")
+        return int(names[which])
+
+    # ------------------------------------------------------------ Python's protocols
+
+    def __len__(self) -> int:
+        return len(memoryview(self))
+
+    def __bytes__(self) -> bytes:
+        return bytes(memoryview(self))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, StartupData):
+            return NotImplemented
+        return self is other or memoryview(self) == memoryview(other)
+
+    def __hash__(self) -> int:
+        return hash((self.checksum, len(self)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_unpickle, (bytes(self), self._header))
+
+    def __repr__(self) -> str:
+        return f"<StartupData V8 {self.v8_version}, {len(self):,} bytes, contexts: {self.context_count}>"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "V8": self.v8_version,
+            "size": f"{len(self):,} bytes",
+            "contexts": f"{self.context_count} ({', '.join(name or '-' for name in self.context_names) or 'default only'})",
+            "rehashable": "yes" if self.can_be_rehashed else "no",
+            "external references": ", ".join(self.external_references) or "none",
+            "scripts": ", ".join(f"{script['name']} ({script['size']:,} bytes)" for script in self.scripts) or "unknown",
+            **{f"section {name}": f"{size:,} bytes" for name, size in self.sections.items()},
+        }
+        rows = (f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
+        return f"<table><caption>StartupData</caption>{''.join(rows)}</table>"
+
+
+def _unpickle(raw: bytes, header: dict[str, Any]) -> StartupData:
+    return StartupData._make(raw, header, checked=False)
+
+
+def _load_everything(path: str, flags: list[str]) -> None:
+    """What `verify` runs in the helper process."""
+    if flags:
+        _v8.set_flags(*flags)
+    blob = StartupData.load(path)
+    stand_ins = dict.fromkeys(blob.external_references, print)
+    with _v8.Isolate(blob, external_references=stand_ins) as isolate:
+        for which in (None, *range(blob.context_count - 1)):
+            isolate.new_context(which).close()
+        isolate.low_memory_notification()

@@ -1,0 +1,314 @@
+# JavaScript values that stay in V8, behind proxies.
+
+
+@cython.no_gc_clear
+cdef class JSValue:
+    """What all proxies have in common: a handle of a value in V8, closed with its context."""
+
+    cdef unique_ptr[engine.Value] _impl
+    cdef Context _context    # ensures that context and isolate are not destroyed before this handle
+    cdef object __weakref__
+
+    def __init__(self):
+        raise TypeError("JavaScript values are made by JavaScript, or by Context.to_js()")
+
+    def __dealloc__(self):
+        self._impl.reset()
+
+    cdef engine.Value* _ptr(self) except NULL:
+        if self._context._isolate.closed or self._impl.get().closed():
+            raise ClosedError("this JavaScript value is closed: its context or isolate is")
+        return self._impl.get()
+
+    cdef str _label(self):
+        """What a repr shows; a repr never raises."""
+        try:
+            return self._ptr().describe()
+        except errors.V8SnapError:
+            return "closed"
+
+    def __eq__(self, other):
+        if self is other:
+            return True
+        if not isinstance(other, JSValue):
+            return NotImplemented
+        return self._ptr().strict_equals(dereference((<JSValue>other)._ptr()))
+
+    def __hash__(self):
+        return self._ptr().identity_hash()
+
+
+@cython.no_gc_clear
+cdef class JSSymbol(JSValue):
+    """A JavaScript symbol, usable as a property key."""
+
+    def __repr__(self):
+        return f"<JSSymbol {self._label()}>"
+
+
+@cython.no_gc_clear
+cdef class JSObject(JSValue):
+    """A JavaScript object.
+
+    ``obj["key"]`` and ``obj.key`` read a property, and both can be assigned and deleted; a missing one raises
+    KeyError or AttributeError. Keys are str, int or JSSymbol. ``in`` looks at inherited properties too, as JavaScript's
+    does; ``len`` and iteration are over the object's own enumerable string keys. A function got from an object is
+    called with the object as ``this``. Proxies of one object are equal.
+
+    Reading a property may run JavaScript: whatever it throws is raised as `JSError`.
+    """
+
+    cdef _get(self, key):
+        """The property, or NULL-like `_MISSING`."""
+        cdef PyObject* found = self._ptr().get(key)
+        if found == NULL:
+            return _MISSING
+        value = _take(found)
+        if isinstance(value, JSFunction):
+            (<JSFunction>value)._receiver = self
+        return value
+
+    def __getitem__(self, key):
+        value = self._get(key)
+        if value is _MISSING:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key, value):
+        self._ptr().set(key, value)
+
+    def __delitem__(self, key):
+        if not self._ptr().remove(key):
+            raise KeyError(key)
+
+    def __getattr__(self, name):
+        # Python's own protocols ask for such names; JavaScript has none of them.
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)
+        value = self._get(name)
+        if value is _MISSING:
+            raise AttributeError(f"the JavaScript object has no property {name!r}", name=name, obj=self)
+        return value
+
+    def __setattr__(self, name, value):
+        self._ptr().set(name, value)
+
+    def __delattr__(self, name):
+        if not self._ptr().remove(name):
+            raise AttributeError(f"the JavaScript object has no property {name!r}", name=name, obj=self)
+
+    def __contains__(self, key):
+        return self._ptr().has(key)
+
+    def __len__(self):
+        return self._ptr().length()
+
+    def __iter__(self):
+        return iter(self._ptr().keys())
+
+    def __bool__(self):
+        return True
+
+    def __dir__(self):
+        return sorted({*object.__dir__(self), *(key for key in self._ptr().keys() if key.isidentifier())})
+
+    def _ipython_key_completions_(self):
+        return self._ptr().keys()
+
+    def to_py(self):
+        """Copy deeply into Python objects.
+
+        Arrays become lists, Maps dicts, Sets sets, other objects dicts of their own enumerable string keys. What has no
+        data (functions, promises, dates, buffers, errors, regular expressions) stays a proxy. Cycles are kept.
+
+        Returns
+        -------
+        object
+
+        Raises
+        ------
+        JSError
+            What a getter threw.
+        RecursionError
+            Where it is nested deeper than this thread's stack allows.
+        ClosedError
+        """
+        return self._ptr().to_py()
+
+    def __repr__(self):
+        return f"<JSObject {self._label()}>"
+
+
+_MISSING = object()
+_Sequence = collections.abc.MutableSequence
+
+
+@cython.no_gc_clear
+cdef class JSArray(JSObject):
+    """A JavaScript array: a ``collections.abc.MutableSequence``.
+
+    Indices count from 0 or, negative, from the end; slices give lists. Holes read as ``undefined``. Other properties
+    are reached as attributes.
+    """
+
+    cdef Py_ssize_t _index(self, key) except -1:
+        cdef Py_ssize_t length = self._ptr().length()
+        cdef Py_ssize_t index = key
+        if index < 0:
+            index += length
+        if not 0 <= index < length:
+            raise IndexError(f"the JavaScript array has {length} elements, and none at {key}")
+        return index
+
+    def __getitem__(self, key):
+        if isinstance(key, slice):
+            return [self[i] for i in range(*key.indices(len(self)))]
+        if not hasattr(key, "__index__"):
+            raise TypeError(f"an array's index is an int or a slice, not {type(key).__name__}")
+        value = self._get(self._index(key))
+        return undefined if value is _MISSING else value
+
+    def __setitem__(self, key, value):
+        if isinstance(key, slice):
+            copy = list(self)
+            copy[key] = value
+            self._replace(copy)
+        else:
+            self._ptr().set(self._index(key), value)
+
+    def __delitem__(self, key):
+        copy = list(self)
+        del copy[key]
+        self._replace(copy)
+
+    cdef _replace(self, list elements):
+        self._ptr().set_length(len(elements))
+        for i, element in enumerate(elements):
+            self._ptr().set(i, element)
+
+    def insert(self, index, value):
+        """Insert before `index`, as ``list.insert``."""
+        copy = list(self)
+        copy.insert(index, value)
+        self._replace(copy)
+
+    def append(self, value):
+        """Append an element."""
+        self._ptr().set(self._ptr().length(), value)
+
+    def __iter__(self):
+        # The length is asked anew each time, as for a list that grows.
+        index = 0
+        while index < self._ptr().length():
+            yield self[index]
+            index += 1
+
+    def __contains__(self, value):
+        return any(element is value or element == value for element in self)
+
+    def __repr__(self):
+        return "<JSArray closed>" if self._label() == "closed" else f"<JSArray of {len(self)}>"
+
+    clear = _Sequence.clear
+    count = _Sequence.count
+    extend = _Sequence.extend
+    index = _Sequence.index
+    pop = _Sequence.pop
+    remove = _Sequence.remove
+    reverse = _Sequence.reverse
+    __iadd__ = _Sequence.__iadd__
+    __reversed__ = _Sequence.__reversed__
+
+
+_Sequence.register(JSArray)
+
+
+@cython.no_gc_clear
+cdef class JSFunction(JSObject):
+    """A JavaScript function: callable, and an object with properties.
+
+    ``f(*args)`` calls it, with ``this`` the object it was got from, or undefined. Arguments are converted as by
+    `Context.to_js`, the result as any value. JavaScript has no keyword arguments.
+
+    Raises
+    ------
+    JSError
+        What it threw. Where that is an exception of a Python callable that JavaScript let through, the exception
+        itself.
+    """
+
+    cdef JSObject _receiver
+
+    def __call__(self, *args):
+        cdef engine.Value* receiver = NULL
+        if self._receiver is not None:
+            receiver = self._receiver._ptr()
+        return self._ptr().call(receiver, args)
+
+    def call(self, this, *args):
+        """Call it with `this`: a proxy, or None for undefined.
+
+        Raises
+        ------
+        TypeError
+            For a `this` that is neither.
+        """
+        if this is not None and this is not undefined and not isinstance(this, JSValue):
+            raise TypeError("this is a JavaScript object, or None")
+        cdef engine.Value* receiver = NULL
+        if isinstance(this, JSValue):
+            receiver = (<JSValue>this)._ptr()
+        return self._ptr().call(receiver, args)
+
+    def new(self, *args):
+        """Construct an object with it: JavaScript's ``new``."""
+        return self._ptr().construct(args)
+
+    def __repr__(self):
+        return f"<JSFunction {self._label() or '(anonymous)'}>"
+
+
+def to_py(value):
+    """Copy a JavaScript value deeply, see `JSObject.to_py`; anything else is given back as it is."""
+    return (<JSObject>value).to_py() if isinstance(value, JSObject) else value
+
+
+cdef PyObject* _make_proxy(PyObject* context, engine.Value* impl) noexcept:
+    """For the engine: a proxy that owns `impl`; NULL with an exception set on failure."""
+    cdef unique_ptr[engine.Value] owned
+    owned.reset(impl)
+    try:
+        return _new_proxy(<Context>context, move(owned))
+    except BaseException as error:
+        _restore_error(error)
+        return NULL
+
+
+cdef PyObject* _new_proxy(Context context, unique_ptr[engine.Value] impl) except NULL:
+    cdef engine.ValueKind kind = impl.get().kind()
+    cdef JSValue self
+    if kind == engine.ValueKind.kFunction:
+        self = JSFunction.__new__(JSFunction)
+    elif kind == engine.ValueKind.kArray:
+        self = JSArray.__new__(JSArray)
+    elif kind == engine.ValueKind.kSymbol:
+        self = JSSymbol.__new__(JSSymbol)
+    else:
+        self = JSObject.__new__(JSObject)
+    self._context = context
+    self._impl = move(impl)
+    Py_INCREF(self)
+    return <PyObject*>self
+
+
+cdef extern from "Python.h":
+    void PyErr_SetObject(object type, object value) noexcept
+
+
+cdef void _restore_error(error) noexcept:
+    PyErr_SetObject(type(error), error)
+
+
+cdef engine.Value* _find_value(PyObject* obj) noexcept:
+    """For the engine: the value behind a proxy, or NULL."""
+    return (<JSValue>obj)._impl.get() if isinstance(<object>obj, JSValue) else NULL
