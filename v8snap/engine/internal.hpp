@@ -193,7 +193,8 @@ class IsolateImpl final : public Isolate {
   void close_slots(ContextImpl* of_context);
   void drain();
 
-  // Collects garbage and runs the tasks that this posts; how many there were. Without the GIL.
+  // Collects garbage and runs the tasks that this posts; how many calls of JavaScript they made (finalizers). Without
+  // the GIL.
   int collect_and_pump();
   // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
   void keep(long id, PyObject* object);
@@ -204,7 +205,7 @@ class IsolateImpl final : public Isolate {
 
   v8::Isolate* v8 = nullptr;
   std::unique_ptr<compat::Creator> creator;
-  int idle_tasks = 0;  // foreground tasks that a collection posts in any case
+  int task_calls = 0;  // JavaScript functions that tasks of V8's have called
   IsolateOptions options;
   bool allocated = false;  // waits for a creator
   bool is_creator = false;

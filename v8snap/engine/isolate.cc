@@ -97,9 +97,6 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   v8->SetCaptureStackTraceForUncaughtExceptions(true, 50, v8::StackTrace::kDetailed);
   start_common();
   count_live(LiveKind::kCreator, 1);
-  Entry entry(*this);
-  GilRelease nogil;
-  idle_tasks = collect_and_pump();
 }
 
 void IsolateImpl::start_common() {
@@ -375,10 +372,14 @@ void IsolateImpl::low_memory_notification() {
 }
 
 int IsolateImpl::collect_and_pump() {
+  static const auto count_call = [](v8::Isolate* isolate) { ++static_cast<IsolateImpl*>(isolate->GetData(0))->task_calls; };
   v8->LowMemoryNotification();
-  int tasks = 0;
-  while (v8::platform::PumpMessageLoop(v8_platform(), v8)) ++tasks;
-  return tasks;
+  task_calls = 0;
+  v8->AddBeforeCallEnteredCallback(count_call);
+  while (v8::platform::PumpMessageLoop(v8_platform(), v8)) {
+  }
+  v8->RemoveBeforeCallEnteredCallback(count_call);
+  return task_calls;
 }
 
 void IsolateImpl::terminate() {

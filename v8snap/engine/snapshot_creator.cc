@@ -172,17 +172,17 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     constexpr int kRounds = 20;
     v8::Context::Scope scope(anchor.local());
     for (int round = 0; round < kRounds; ++round) {
-      int tasks = 0;
+      int calls = 0;
       v8::TryCatch caught(isolate_.v8);
       {
         RunScope run(anchor, 0);
         isolate_.v8->PerformMicrotaskCheckpoint();
         isolate_.v8->ClearKeptObjects();
-        tasks = isolate_.collect_and_pump();
+        calls = isolate_.collect_and_pump();
         isolate_.v8->PerformMicrotaskCheckpoint();
       }
       check_run(anchor, caught, false);
-      if (tasks <= isolate_.idle_tasks) return;
+      if (calls == 0) return;
     }
     throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage", no_paths());
   }
