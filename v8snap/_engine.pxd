@@ -44,6 +44,9 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
         long scripts
 
     LiveCounts live_counts() noexcept
+
+
+cdef extern from "v8snap/checksum.hpp" namespace "v8snap":
     unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept nogil
     unsigned int fletcher32(const unsigned char* data, size_t size) noexcept nogil
 

@@ -29,8 +29,4 @@ struct LiveCounts {
 };
 LiveCounts live_counts();
 
-// Checks that only read memory. Both are V8's snapshot checksums: which one a library uses is a choice of its build.
-unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept;
-unsigned int fletcher32(const unsigned char* data, size_t size) noexcept;
-
 }  // namespace v8snap

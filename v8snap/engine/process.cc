@@ -5,7 +5,6 @@
 #include <link.h>
 #include <pthread.h>
 
-#include <algorithm>
 #include <array>
 #include <cstring>
 #include <map>
@@ -165,44 +164,6 @@ void HeapRegistry::remove(const IsolateOptions& options) noexcept {
   std::lock_guard<std::mutex> lock(g_heaps_mutex);
   auto found = g_heaps.find(options.heap_identity);
   if (found != g_heaps.end() && --found->second.count == 0) g_heaps.erase(found);
-}
-
-unsigned int adler32_from_zero(const unsigned char* data, size_t size) noexcept {
-  constexpr unsigned int kModulus = 65521;
-  constexpr size_t kBlock = 5552;  // the longest run of bytes whose sums can't overflow 32 bits
-  unsigned int a = 0;
-  unsigned int b = 0;
-  while (size > 0) {
-    const size_t n = std::min(size, kBlock);
-    for (size_t i = 0; i < n; ++i) {
-      a += data[i];
-      b += a;
-    }
-    a %= kModulus;
-    b %= kModulus;
-    data += n;
-    size -= n;
-  }
-  return (b << 16) | a;
-}
-
-unsigned int fletcher32(const unsigned char* data, size_t size) noexcept {
-  constexpr unsigned int kModulus = 65535;
-  constexpr size_t kBlock = 4096;
-  unsigned int a = 0;
-  unsigned int b = 0;
-  while (size > 0) {
-    const size_t n = std::min(size, kBlock);
-    for (size_t i = 0; i < n; ++i) {
-      a += data[i];
-      b += a;
-    }
-    a %= kModulus;
-    b %= kModulus;
-    data += n;
-    size -= n;
-  }
-  return (b << 16) | a;
 }
 
 }  // namespace v8snap
