@@ -1,7 +1,5 @@
 // Python functions that JavaScript calls. A function made here holds as its data either a number, the id of a callable
 // that its isolate knows, or a string, the name of an external reference: only the latter can be in a snapshot.
-#include <algorithm>
-
 #include "internal.hpp"
 
 namespace v8snap {

@@ -1,8 +1,6 @@
 // Isolates: start, lock, handles, end.
 #include "v8snap/isolate.hpp"
 
-#include <algorithm>
-
 #include "internal.hpp"
 
 namespace v8snap {

@@ -1,8 +1,6 @@
 // How much stack this thread has: V8 assumes about a megabyte, which small threads don't have.
 #include <pthread.h>
 
-#include <algorithm>
-
 #include "internal.hpp"
 
 namespace v8snap {
