@@ -195,8 +195,9 @@ v8::Local<v8::Value> int_to_v8(v8::Isolate* isolate, v8::Local<v8::Context> cont
 
 class FromPython {
  public:
+  // Not the context's own handle: a callback may have closed the context that it was called in.
   explicit FromPython(ContextImpl& context)
-      : context_(context), isolate_(context.isolate().v8), local_(context.local()) {}
+      : context_(context), isolate_(context.isolate().v8), local_(isolate_->GetCurrentContext()) {}
 
   v8::Local<v8::Value> convert(PyObject* object) {
     if (object == Py_None) return v8::Null(isolate_);

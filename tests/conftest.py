@@ -1,0 +1,69 @@
+"""Fixtures that every test may use."""
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import v8snap
+from v8snap import _v8
+
+SCRIPTS = {"add.js": "const add = (a, b) => a + b", "main.js": "function run() { return add(3, 4) }"}
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_alive():
+    """Each test leaves no native object behind: leaks fail where they are made."""
+    yield
+    gc.collect()
+    assert not any(_v8._live_counts().values()), _v8._live_counts()
+
+
+@pytest.fixture
+def make_blob():
+    """Make a snapshot of scripts without the helper process that `build` verifies it in."""
+
+    def make(scripts=None, **options):
+        with v8snap.SnapshotCreator(**options) as sc:
+            for name, source in (scripts or SCRIPTS).items():
+                sc.context.eval(source, name)
+        return sc.blob
+
+    return make
+
+
+@pytest.fixture
+def ctx():
+    """A context of a bare isolate."""
+    with v8snap.Isolate() as isolate, isolate.new_context() as context:
+        yield context
+
+
+@pytest.fixture
+def child(tmp_path):
+    """Run Python code in a process of its own, where dying is no harm; its finished process."""
+
+    def run(code, *arguments, cwd=tmp_path, timeout=60, **kwargs):
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False, **kwargs
+        )
+
+    return run
+
+
+@pytest.fixture
+def child_ok(child):
+    """Like `child`, but the process must end well; what it printed."""
+
+    def run(code, *arguments, **kwargs):
+        done = child(code, *arguments, **kwargs)
+        assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+        assert done.stderr == "", done.stderr
+        return done.stdout
+
+    return run
