@@ -102,9 +102,16 @@ def test_errors_of_other_kinds_than_v8_knows(ctx):
             ctx.eval(source)
 
 
+EVIL = "Object.defineProperty(new Error('x'), 'name', {get() { for (;;); }})"
+
+
 def test_an_error_whose_getter_never_ends(ctx):
-    with pytest.raises(v8snap.JSError):
-        ctx.eval("const e = new Error('x'); Object.defineProperty(e, 'name', {get() { for (;;); }}); throw e")
+    with pytest.raises(v8snap.JSError) as caught:
+        ctx.eval(f"throw {EVIL}")
+    assert (caught.value.name, caught.value.message) == ("", "x")
+    with pytest.raises(v8snap.JSError) as caught:
+        ctx.eval(f"const e = new Error('outer'); e.cause = {EVIL}; throw e")
+    assert caught.value.message == "outer"
     assert ctx.eval("1 + 1") == 2
 
 

@@ -110,7 +110,8 @@ cdef class JSObject(JSValue):
         return True
 
     def __dir__(self):
-        return sorted({*object.__dir__(self), *(key for key in self._ptr().keys() if key.isidentifier())})
+        names = self._ptr().keys()
+        return sorted({*object.__dir__(self), *[name for name in names if name.isidentifier()]})
 
     def _ipython_key_completions_(self):
         return self._ptr().keys()
@@ -153,7 +154,7 @@ cdef class JSArray(JSObject):
 
     cdef Py_ssize_t _index(self, key) except -1:
         cdef Py_ssize_t length = self._ptr().length()
-        cdef Py_ssize_t index = key
+        index = key.__index__()
         if index < 0:
             index += length
         if not 0 <= index < length:
@@ -203,6 +204,13 @@ cdef class JSArray(JSObject):
             yield self[index]
             index += 1
 
+    def __reversed__(self):
+        return reversed(list(self))
+
+    def __iadd__(self, values):
+        self.extend(values)
+        return self
+
     def __contains__(self, value):
         return any(element is value or element == value for element in self)
 
@@ -216,8 +224,6 @@ cdef class JSArray(JSObject):
     pop = _Sequence.pop
     remove = _Sequence.remove
     reverse = _Sequence.reverse
-    __iadd__ = _Sequence.__iadd__
-    __reversed__ = _Sequence.__reversed__
 
 
 _Sequence.register(JSArray)

@@ -6,17 +6,11 @@ namespace v8snap {
 namespace {
 
 // Reading an error may run its getters.
-constexpr double kDescribeSeconds = 1.0;
+constexpr double kDescribeSeconds = 0.5;
 
 PyRef text_or_none(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   if (value.IsEmpty() || !value->IsString()) return PyRef::borrow(Py_None);
   return checked(string_to_python(isolate, value.As<v8::String>()));
-}
-
-v8::Local<v8::Value> property(v8::Isolate* isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> object,
-                              const char* name) {
-  v8::TryCatch ignored(isolate);
-  return object->Get(context, literal(isolate, name)).FromMaybe(v8::Local<v8::Value>());
 }
 
 // "    at function (file:1:2)" lines, as V8 writes them itself where errors have a stack.
@@ -47,6 +41,24 @@ Stop take_stop(IsolateImpl& isolate) {
     isolate.v8->CancelTerminateExecution();
   }
   return stop;
+}
+
+// Asking V8 for a part of an error may run JavaScript, for good if nothing stops it.
+template <class Function>
+auto ask(ContextImpl& context, Function&& function) {
+  v8::TryCatch ignored(context.isolate().v8);
+  auto answer = [&] {
+    RunScope scope(context, kDescribeSeconds);
+    return function();
+  }();
+  take_stop(context.isolate());
+  return answer;
+}
+
+v8::Local<v8::Value> property(ContextImpl& context, v8::Local<v8::Object> object, const char* name) {
+  return ask(context, [&] {
+    return object->Get(context.local(), literal(context.isolate().v8, name)).FromMaybe(v8::Local<v8::Value>());
+  });
 }
 
 struct Described {
@@ -85,24 +97,15 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
   v8::Local<v8::Context> local = context.local();
   Described described{"", checked(PyDict_New())};
   PyRef name = PyRef::borrow(Py_None), text = PyRef::borrow(Py_None), stack = PyRef::borrow(Py_None);
-  if (message.IsEmpty()) message = v8::Exception::CreateMessage(isolate, thrown);
+  if (message.IsEmpty()) message = ask(context, [&] { return v8::Exception::CreateMessage(isolate, thrown); });
   if (thrown->IsNativeError()) {
     v8::Local<v8::Object> error = thrown.As<v8::Object>();
-    v8::Local<v8::Value> name_value, text_value, stack_value, cause_value;
-    {
-      RunScope scope(context, kDescribeSeconds);
-      name_value = property(isolate, local, error, "name");
-      text_value = property(isolate, local, error, "message");
-      stack_value = property(isolate, local, error, "stack");
-      cause_value = property(isolate, local, error, "cause");
-    }
-    take_stop(context.isolate());  // a getter may have run too long
-    name = text_or_none(isolate, name_value);
-    text = text_or_none(isolate, text_value);
-    stack = text_or_none(isolate, stack_value);
-    add_fact(described, "cause", describe_cause(context, cause_value, depth + 1));
+    name = text_or_none(isolate, property(context, error, "name"));
+    text = text_or_none(isolate, property(context, error, "message"));
+    stack = text_or_none(isolate, property(context, error, "stack"));
+    add_fact(described, "cause", describe_cause(context, property(context, error, "cause"), depth + 1));
   }
-  v8::String::Utf8Value uncaught(isolate, message->Get());
+  v8::String::Utf8Value uncaught(isolate, ask(context, [&] { return message->Get(); }));
   described.summary = *uncaught != nullptr ? *uncaught : "error";
   constexpr const char* kPrefix = "Uncaught ";
   if (described.summary.rfind(kPrefix, 0) == 0) described.summary.erase(0, std::string(kPrefix).size());
@@ -192,9 +195,7 @@ void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed) {
   IsolateImpl& isolate = context.isolate();
   const Stop stop = take_stop(isolate);
   if (stop.reason != StopReason::kNone) {
-    // A run that ended well just before it was to be stopped keeps its result, but Ctrl-C is never lost.
-    const bool ended_well = !failed && !caught.HasTerminated();
-    if (ended_well && stop.over && stop.reason != StopReason::kPython) return;
+    // Also where there is a result: what was stopped may have been a microtask after it.
     if (!stop.over) isolate.v8->TerminateExecution();  // the JavaScript around this run has to stop as well
     throw_stopped(isolate, stop);
   }

@@ -1,0 +1,161 @@
+"""JavaScript that doesn't stop by itself is stopped, and the isolate works on."""
+
+import threading
+import time
+
+import pytest
+
+import v8snap
+from v8snap import Isolate
+
+FOREVER = "for (;;);"
+
+
+@pytest.mark.parametrize(
+    "source", [FOREVER, "Promise.resolve().then(() => { for (;;); })", "while (true) { try { for (;;); } catch (e) { } }"]
+)
+def test_timeout(ctx, source):
+    start = time.monotonic()
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval(source, timeout=0.1)
+    assert time.monotonic() - start < 2
+    assert ctx.eval("1 + 1", timeout=5) == 2
+
+
+@pytest.mark.parametrize("bad", [0, -1, float("nan")])
+def test_timeouts_that_make_no_sense(ctx, bad):
+    with pytest.raises(ValueError):
+        ctx.eval("1", timeout=bad)
+
+
+def test_only_the_inner_run_times_out(ctx):
+    def inner():
+        with pytest.raises(v8snap.JSTimeoutError):
+            ctx.eval(FOREVER, timeout=0.05)
+        return "stopped"
+
+    ctx.globals["inner"] = inner
+    assert ctx.eval("inner() + '!'", timeout=10) == "stopped!"
+
+
+def test_the_outer_timeout_stops_the_inner_run(ctx):
+    ctx.globals["inner"] = lambda: ctx.eval(FOREVER)
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval("try { inner() } catch (e) { }; for (;;);", timeout=0.1)
+    assert ctx.eval("2") == 2
+
+
+def test_timeout_in_a_creator():
+    with v8snap.SnapshotCreator() as sc:
+        with pytest.raises(v8snap.JSTimeoutError):
+            sc.context.eval(FOREVER, timeout=0.05)
+        sc.context.eval("var ok = 1")
+    with Isolate(sc.blob) as iso:
+        assert iso.new_context().globals["ok"] == 1
+
+
+def test_terminate_from_another_thread(ctx):
+    timer = threading.Timer(0.1, ctx.isolate.terminate)
+    timer.start()
+    with pytest.raises(v8snap.JSTerminatedError):
+        ctx.eval(FOREVER)
+    timer.join()
+    ctx.isolate.terminate()  # nothing runs: nothing happens
+    assert ctx.eval("1 + 1") == 2
+
+
+BOMBS = [
+    "const a = []; for (;;) a.push({})",
+    "let s = 'x'; const all = []; for (;;) { s += s.slice(0, 1000) + Math.random(); all.push(s + 'y') }",
+    "const m = new Map(); for (let i = 0; ; i++) m.set(i, [i])",
+]
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_heap_limit(child_ok, bomb):
+    code = """
+        import sys, v8snap
+        with v8snap.Isolate(heap_limit=64 * 2**20) as iso:
+            ctx = iso.new_context()
+            for _ in range(2):
+                try:
+                    ctx.eval(sys.argv[1].replace("const ", "var ").replace("let ", "var "))
+                except v8snap.JSMemoryError as error:
+                    print("stopped")
+            ctx.close()
+            iso.low_memory_notification()
+            print(iso.new_context().eval("1 + 1"))
+    """
+    assert child_ok(code, bomb).split() == ["stopped", "stopped", "2"]
+
+
+def test_heap_limit_of_a_creator(child_ok):
+    code = """
+        import v8snap
+        with v8snap.SnapshotCreator(heap_limit=64 * 2**20) as sc:
+            try:
+                sc.context.eval("var a = []; for (;;) a.push({})", timeout=30)
+            except v8snap.JSMemoryError:
+                print("stopped")
+            sc.context.globals["a"] = None
+        with v8snap.Isolate(sc.blob) as iso:
+            print(iso.new_context().globals["a"])
+    """
+    assert child_ok(code).split() == ["stopped", "None"]
+
+
+def test_heap_limits_too_small_to_start_with(make_blob):
+    for make in (lambda: Isolate(heap_limit=2**20), lambda: Isolate(make_blob(), heap_limit=20 * 2**20)):
+        with pytest.raises(ValueError, match="at least"):
+            make()
+
+
+def test_control_c_stops_a_loop(child_ok):
+    code = """
+        import os, signal, threading, time, v8snap
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            for _ in range(3):
+                sent = []
+                def interrupt():
+                    sent.append(time.monotonic())
+                    os.kill(os.getpid(), signal.SIGINT)
+                threading.Timer(0.1, interrupt).start()
+                try:
+                    ctx.eval("for (;;);")
+                except KeyboardInterrupt:
+                    print(time.monotonic() - sent[0] < 0.2)
+            print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code).split() == ["True", "True", "True", "2"]
+
+
+def test_signal_handlers_run_while_javascript_does(child_ok):
+    code = """
+        import os, signal, threading, v8snap
+        seen = []
+        signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
+        threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGUSR1)).start()
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            ctx.globals["seen"] = lambda: len(seen)
+            ctx.eval("while (seen() === 0);", timeout=10)
+        print(seen)
+    """
+    assert child_ok(code) == "[1]\n"
+
+
+def test_small_thread_stacks(child_ok):
+    code = """
+        import threading, v8snap
+        def work():
+            with v8snap.Isolate() as iso, iso.new_context() as ctx:
+                try:
+                    ctx.eval("function f() { return f() + 1 }; f()")
+                except v8snap.JSError as error:
+                    print(error.name)
+        for kilobytes in (512, 1024, 8192):
+            threading.stack_size(kilobytes * 1024)
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+    """
+    assert child_ok(code).split() == ["RangeError"] * 3

@@ -1,0 +1,225 @@
+"""What is of the process: flags, exit, fork, conflicts between snapshots, where v8snap is imported from."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import v8snap
+from v8snap import Isolate, SnapshotCreator
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    "alive",
+    [
+        "iso = v8snap.Isolate(); ctx = iso.new_context(); value = ctx.eval('({})')",
+        "sc = v8snap.SnapshotCreator(); ctx = sc.context; value = ctx.eval('({})')",
+        "sc = v8snap.SnapshotCreator(); sc.add_context(sc.new_context()); sc.add_data(1)",
+        "iso = v8snap.Isolate.allocate()",
+        "ctx = v8snap.Isolate().new_context(); ctx.globals['f'] = lambda: ctx",
+    ],
+)
+def test_exit_with_things_alive(child, alive):
+    done = child(f"import v8snap; {alive}; print('end')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "end\n", "")
+
+
+def test_exit_while_a_daemon_thread_runs_javascript(child):
+    code = """
+        import threading, time, v8snap
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        threading.Thread(target=lambda: ctx.eval("for (;;);"), daemon=True).start()
+        time.sleep(0.2)
+        print("end")
+    """
+    done = child(code)
+    assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+def test_exit_from_a_callback(child):
+    code = """
+        import sys, v8snap
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        ctx.globals["leave"] = lambda: sys.exit(3)
+        ctx.eval("leave()")
+    """
+    assert child(code).returncode == 3
+
+
+def test_flags_before_and_after_the_start(child_ok):
+    code = """
+        import v8snap
+        v8snap.set_flags("--max-lazy", "--random-seed=42", "--no-opt")
+        for bad in ("--no-such-flag", "--harmony-struct", "--stack-size=100000", "max-lazy", "--random-seed=x", "--opt --jitless"):
+            try:
+                v8snap.set_flags(bad)
+            except ValueError:
+                print("refused")
+        config = v8snap.build_config()
+        print(config["flags"])
+        with v8snap.Isolate() as iso:
+            print(iso.new_context().eval("1 + 1"))
+        try:
+            v8snap.set_flags("--jitless")
+        except v8snap.FlagsFrozenError as error:
+            print("frozen")
+    """
+    assert child_ok(code).split("\n")[:-1] == [
+        *["refused"] * 6,
+        "['--max-lazy', '--random-seed=42', '--no-opt']",
+        "2",
+        "frozen",
+    ]
+
+
+def test_a_blob_made_under_other_flags_is_refused(child_ok, make_blob, tmp_path):
+    make_blob().save(tmp_path / "a.v8snap")
+    code = """
+        import sys, v8snap
+        v8snap.set_flags("--jitless")
+        try:
+            v8snap.Isolate(v8snap.StartupData.load(sys.argv[1]))
+        except v8snap.SnapshotFlagsError:
+            print("refused")
+    """
+    assert child_ok(code, tmp_path / "a.v8snap") == "refused\n"
+
+
+def test_fork_after_v8_started(child_ok):
+    code = """
+        import os, v8snap
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval("function run() { return 7 }")
+        blob = sc.blob
+        iso = v8snap.Isolate(blob)
+        ctx = iso.new_context()
+        value = ctx.eval("({})")
+        script = ctx.compile("1")
+        callback = ctx.to_js(lambda: 1)
+        creator_pid = os.getpid()
+        if os.fork() == 0:
+            uses = [lambda: ctx.eval("1"), lambda: value["x"], iso.heap_statistics, iso.new_context, lambda: callback(),
+                    lambda: v8snap.Isolate(blob), v8snap.SnapshotCreator, lambda: script.run(ctx), iso.terminate]
+            ok = 0
+            for use in uses:
+                try:
+                    use()
+                except v8snap.ForkedIsolateError:
+                    ok += 1
+            print(ok == len(uses), len(blob) > 0, flush=True)
+            ctx.close()
+            iso.close()
+            del ctx, value, script, callback, iso
+            import gc; gc.collect()
+            raise SystemExit(0)
+        print(os.wait()[1], ctx.globals["run"]())
+    """
+    assert child_ok(code).split() == ["True", "True", "0", "7"]
+
+
+def test_fork_with_a_creator_alive(child_ok):
+    code = """
+        import os, v8snap
+        sc = v8snap.SnapshotCreator(external_references={"f": print})
+        ctx = sc.context
+        sc.add_data(5)
+        sc.external("f")
+        pid = os.fork()
+        if pid == 0:
+            try:
+                sc.create_blob()
+            except v8snap.ForkedIsolateError:
+                print("refused", flush=True)
+            del sc, ctx
+            raise SystemExit(0)
+        print(os.waitpid(pid, 0)[1], len(sc.create_blob()) > 0)
+    """
+    assert child_ok(code).split() == ["refused", "0", "True"]
+
+
+def test_prefork_workers_that_share_a_blob(child_ok, make_blob, tmp_path):
+    make_blob().save(tmp_path / "a.v8snap")
+    code = """
+        import os, sys, v8snap
+        blob = v8snap.StartupData.load(sys.argv[1])  # V8 is not started by that
+        pids = []
+        for _ in range(4):
+            pid = os.fork()
+            if pid == 0:
+                with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+                    os._exit(ctx.globals["run"]())
+            pids.append(pid)
+        print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids])
+    """
+    assert child_ok(code, tmp_path / "a.v8snap") == "[7, 7, 7, 7]\n"
+
+
+SHARED_HEAP = int(v8snap.v8_version().split(".")[0]) < 12
+
+
+def test_two_snapshots_in_one_process(make_blob):
+    one, two = make_blob({"a.js": "var x = 1"}), make_blob({"a.js": "var x = 2; var y = {}"})
+    with Isolate(one) as first, Isolate(one) as again:
+        assert first.new_context().globals["x"] == again.new_context().globals["x"] == 1
+        for other in (lambda: Isolate(two), Isolate, SnapshotCreator):
+            if SHARED_HEAP:
+                with pytest.raises(v8snap.SnapshotConflictError, match="close them first") as caught:
+                    other()
+                assert caught.value.live == 2
+            else:
+                made = other()
+                made.create_blob() if isinstance(made, SnapshotCreator) else made.close()
+    with Isolate(two) as iso:
+        assert iso.new_context().globals["x"] == 2
+
+
+def test_unreachable_isolates_are_no_conflict(make_blob):
+    def leave_a_cycle():
+        iso = Isolate()
+        ctx = iso.new_context()
+        ctx.globals["f"] = lambda: ctx
+
+    blob = make_blob()
+    leave_a_cycle()
+    with Isolate(blob) as iso:
+        assert iso.new_context().globals["run"]() == 7
+
+
+def test_import_from_the_source_folder_says_what_to_do(child, tmp_path):
+    shutil.copytree(ROOT / "v8snap", tmp_path / "v8snap", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    code = """
+        import sys
+        sys.meta_path = [finder for finder in sys.meta_path if "editable" not in type(finder).__module__.lower()]
+        sys.path.insert(0, sys.argv[1])
+        import v8snap
+    """
+    done = child(code, tmp_path, cwd=tmp_path)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: this is v8snap's source folder")
+    assert "During handling" not in done.stderr
+
+
+def test_versions_agree():
+    meson = (ROOT / "meson.build").read_text()
+    assert f"version: '{v8snap.__version__}'" in meson
+    config = v8snap.build_config()
+    assert config["version"] == v8snap.__version__
+    assert config["v8_version"] == config["v8_header_version"] == v8snap.v8_version()
+
+
+def test_importing_starts_nothing(child_ok):
+    assert child_ok("import v8snap, threading; from v8snap import _v8; print(_v8.v8_started())") == "False\n"
+
+
+def test_v8_is_our_own_copy_where_it_is_carried():
+    with Isolate(), Path("/proc/self/maps").open() as maps:
+        libraries = {Path(line.split()[-1]) for line in maps if "libnode" in line}
+    assert len(libraries) == 1
+    if v8snap.build_config()["v8_source"] == "unpack":
+        package = Path(v8snap._v8.__file__).parent
+        assert libraries.pop().parent in (package / "_libs", package.parent / "tools" / "v8" / "libs")

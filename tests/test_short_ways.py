@@ -1,0 +1,137 @@
+"""build(), scripts compiled once, modules."""
+
+import pytest
+
+import v8snap
+from v8snap import Isolate, SnapshotCreator, build
+
+
+def test_build_from_sources_paths_and_a_mix(tmp_path):
+    (tmp_path / "add.js").write_text("const add = (a, b) => a + b // é", encoding="utf-8")
+    main = "function run() { return add(3, 4) }"
+    for scripts in (
+        {"add.js": "const add = (a, b) => a + b", "main.js": main},
+        [tmp_path / "add.js", ("main.js", main)],
+        [str(tmp_path / "add.js"), ("main.js", main)],
+    ):
+        blob = build(scripts, metadata={"made": "here"})
+        assert [script["name"] for script in blob.scripts] == ["add.js", "main.js"]
+        assert blob.metadata == {"made": "here"}
+        with Isolate(blob) as iso:
+            assert iso.new_context().globals["run"]() == 7
+    assert build(tmp_path / "add.js").context_count == 1
+
+
+def test_build_with_warmup_and_external_references():
+    blob = build(
+        {"a.js": "var seen = log('loading'); function run(x) { return log(x) }"},
+        warmup="run(1)",
+        external_references={"log": lambda x: f"build {x}"},
+        function_code=v8snap.FunctionCodeHandling.KEEP,
+        heap_limit=256 * 2**20,
+        timeout=60,
+    )
+    with Isolate(blob, external_references={"log": lambda x: f"load {x}"}) as iso, iso.new_context() as ctx:
+        assert (ctx.globals["seen"], ctx.globals["run"]("x")) == ("build loading", "load x")
+
+
+def test_what_goes_wrong_while_building(tmp_path):
+    with pytest.raises(v8snap.JSError) as caught:
+        build({"ok.js": "1", "bad.js": "\n  throw new RangeError('no')"})
+    assert (caught.value.name, caught.value.script_name, caught.value.line) == ("RangeError", "bad.js", 2)
+    with pytest.raises(v8snap.JSTimeoutError):
+        build({"a.js": "for (;;);"}, timeout=0.1)
+    with pytest.raises(v8snap.UnserializableError):
+        build({"a.js": "var f = new Intl.DateTimeFormat()"})
+    with pytest.raises(OSError, match="none.js"):
+        build(tmp_path / "none.js")
+    with pytest.raises(TypeError):
+        build({"a.js": "1"}, metadata={"a": object()})
+
+
+def test_scripts_are_compiled_once_and_run_anywhere(make_blob):
+    with Isolate() as iso:
+        one, two = iso.new_context(), iso.new_context()
+        script = one.compile("globalThis.n = (globalThis.n ?? 0) + 1", "count.js")
+        assert [script.run(one), script.run(one), script.run(two)] == [1, 2, 1]
+        assert (script.name, repr(script), script.cache_rejected) == ("count.js", "<Script 'count.js'>", None)
+        with pytest.raises(v8snap.JSTimeoutError):
+            one.compile("for (;;);").run(one, timeout=0.05)
+        with pytest.raises(v8snap.JSError, match="SyntaxError"):
+            one.compile("let let")
+        with Isolate() as other, pytest.raises(v8snap.WrongIsolateError):
+            script.run(other.new_context())
+
+
+SOURCE = "function f(x) { return x * 2 }; f(21)"
+
+
+def test_code_caches_are_used_or_rejected():
+    with Isolate() as iso, iso.new_context() as ctx:
+        script = ctx.compile(SOURCE)
+        assert script.run(ctx) == 42
+        cache = script.create_code_cache()
+    with Isolate() as iso, iso.new_context() as ctx:
+        good = ctx.compile(SOURCE, cached_data=cache)
+        assert (good.cache_rejected, good.run(ctx)) == (False, 42)
+        for source, data in (
+            (SOURCE + " // longer", cache),
+            (SOURCE, b""),
+            (SOURCE, b"nonsense" * 50),
+            (SOURCE, cache[:-1]),
+            (SOURCE, cache[:60] + bytes([cache[60] ^ 1]) + cache[61:]),
+            (SOURCE, cache[:-9] + bytes([cache[-9] ^ 1]) + cache[-8:]),
+        ):
+            script = ctx.compile(source, cached_data=data)
+            assert (script.cache_rejected, script.run(ctx)) == (True, 42)
+
+
+def test_scripts_run_in_a_creator_are_noted():
+    with SnapshotCreator() as sc:
+        sc.context.compile("var x = 1", "compiled.js").run(sc.context)
+    assert [script["name"] for script in sc.blob.scripts] == ["compiled.js"]
+
+
+MODULES = {
+    "main": "import {double} from './lib.js'; import def, * as all from 'lib';"
+    " export const answer = double(21); export default [def, Object.keys(all).join()]; export {answer as again}",
+    "lib": "import {answer} from 'main'; export const double = (x) => x * 2; export default 'default';"
+    " export const late = () => answer",
+}
+
+
+def resolve(specifier, importer):
+    name = {"./lib.js": "lib"}.get(specifier, specifier)
+    return name, MODULES[name]
+
+
+def test_modules_import_each_other(ctx):
+    namespace = ctx.import_module("main", resolve=resolve)
+    assert (namespace.answer, namespace.again, namespace["default"].to_py()) == (42, 42, ["default", "default,double,late"])
+    assert ctx.import_module("m", resolve=lambda *_: "export default await Promise.resolve(5)")["default"] == 5
+
+
+def test_modules_that_fail(ctx):
+    with pytest.raises(v8snap.JSError, match="SyntaxError"):
+        ctx.import_module("m", resolve=lambda *_: "export {")
+    with pytest.raises(v8snap.JSError, match="does not provide an export"):
+        ctx.import_module("m", resolve=lambda name, _: "import {x} from 'n'" if name == "m" else "export {}")
+    with pytest.raises(v8snap.JSError, match="thrown") as caught:
+        ctx.import_module("m", resolve=lambda *_: "\nthrow new Error('thrown')")
+    assert (caught.value.script_name, caught.value.line) == ("m", 2)
+    with pytest.raises(KeyError):
+        ctx.import_module("m", resolve=lambda name, _: {"m": "import 'n'"}[name])
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.import_module("m", resolve=lambda *_: "for (;;);", timeout=0.05)
+    with pytest.raises(v8snap.V8SnapError, match="never comes"):
+        ctx.import_module("m", resolve=lambda *_: "await new Promise(() => {})")
+    with pytest.raises(TypeError):
+        ctx.import_module("m", resolve=lambda *_: 5)
+    with SnapshotCreator() as sc, pytest.raises(v8snap.SnapshotError):
+        sc.context.import_module("m", resolve=lambda *_: "export {}")
+
+
+def test_heap_statistics(ctx):
+    statistics = ctx.isolate.heap_statistics()
+    assert statistics["used_heap_size"] > 100_000
+    assert statistics["number_of_native_contexts"] == 1

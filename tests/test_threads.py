@@ -1,0 +1,121 @@
+"""Threads share isolates in turn; JavaScript runs without the GIL."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import v8snap
+from v8snap import Isolate, SnapshotCreator
+
+
+def test_eight_threads_on_one_isolate():
+    with Isolate() as iso, iso.new_context() as ctx:
+        add = ctx.eval("globalThis.total = 0; (n) => { for (let i = 0; i < n; i++) total++; return total }")
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(add, [100] * 200))
+        assert ctx.eval("total") == 20_000
+        assert len(set(results)) == 200
+
+
+def test_callbacks_from_many_threads_do_not_deadlock():
+    with Isolate() as one, Isolate() as two:
+        contexts = [one.new_context(), two.new_context()]
+        for ctx in contexts:
+            ctx.globals["double"] = lambda x: x * 2
+
+        def work(number):
+            ctx = contexts[number % 2]
+            return ctx.eval(f"let n{number} = 0; for (let i = 0; i < 200; i++) n{number} += double(i); n{number}")
+
+        with ThreadPoolExecutor(8) as pool:
+            assert set(pool.map(work, range(64), timeout=60)) == {39800}
+
+
+def test_python_runs_while_javascript_does(ctx):
+    seen = []
+    done = threading.Event()
+
+    def other():
+        seen.append(1)
+        done.set()
+
+    ctx.globals["waited"] = done.is_set
+    thread = threading.Timer(0.05, other)
+    thread.start()
+    ctx.eval("const end = Date.now() + 20000; while (Date.now() < end) { if (waited()) break }", timeout=20)
+    thread.join()
+    assert seen == [1]
+
+
+def test_closing_waits_for_the_thread_that_runs():
+    iso = Isolate()
+    ctx = iso.new_context()
+    started = threading.Event()
+    ctx.globals["started"] = started.set
+    results = []
+    thread = threading.Thread(
+        target=lambda: results.append(ctx.eval("started(); const end = Date.now() + 200; while (Date.now() < end); 7"))
+    )
+    thread.start()
+    started.wait()
+    iso.close()
+    thread.join()
+    assert results == [7]
+    assert iso.closed
+
+
+def test_an_isolate_made_here_is_used_and_closed_there():
+    iso = Isolate()
+    results = []
+
+    def work():
+        with iso.new_context() as ctx:
+            results.append(ctx.eval("6 * 7"))
+        iso.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert results == [42]
+    assert iso.closed
+
+
+def test_a_creator_belongs_to_its_thread():
+    sc = SnapshotCreator()
+    ctx = sc.context
+    with ThreadPoolExecutor(1) as pool:
+        for use in (sc.new_context, sc.create_blob, lambda: ctx.eval("1"), lambda: sc.add_data(1)):
+            with pytest.raises(v8snap.WrongThreadError):
+                pool.submit(use).result()
+    ctx.eval("var x = 1")
+    assert len(sc.create_blob()) > 0
+
+
+def test_a_creator_dropped_on_another_thread():
+    holder = [SnapshotCreator()]
+    holder[0].context.eval("var x = 1")
+    thread = threading.Thread(target=holder.clear)
+    thread.start()
+    thread.join()
+
+
+def test_creators_on_two_threads():
+    def build(number):
+        with SnapshotCreator() as sc:
+            sc.context.eval(f"var n = {number}")
+        return sc.blob
+
+    with ThreadPoolExecutor(2) as pool:
+        blobs = list(pool.map(build, range(8)))
+    for number, blob in enumerate(blobs):
+        with Isolate(blob) as iso:
+            assert iso.new_context().globals["n"] == number
+
+
+def test_plain_isolates_work_beside_a_creator():
+    with SnapshotCreator() as sc:
+        sc.context.eval("var x = 1")
+        with Isolate() as iso, iso.new_context() as ctx:
+            assert ctx.eval("1 + 1") == 2
+        sc.context.eval("x = 2")
