@@ -23,7 +23,13 @@ def test_python_callables_are_functions(ctx):
     ctx.globals["partial"] = functools.partial(max, 5)
     ctx.globals["instance"] = Adder(20)
     ctx.globals["cls"] = dict
-    assert ctx.eval("[plain(1, 2), method(1), partial(3), instance(1), typeof plain]").to_py() == [3, 11, 5, 21, "function"]
+    assert ctx.eval("[plain(1, 2), method(1), partial(3), instance(1), typeof plain]").to_py() == [
+        3,
+        11,
+        5,
+        21,
+        "function",
+    ]
     assert ctx.eval("Object.keys(cls()).length") == 0
     assert ctx.eval("method.name") == "add"
 

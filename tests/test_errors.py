@@ -83,7 +83,12 @@ def test_syntax_errors_have_a_place(ctx):
 
 @pytest.mark.parametrize(
     ("thrown", "value", "message"),
-    [("42", 42, "42"), ("'text'", "text", "text"), ("null", None, "null"), ("undefined", v8snap.undefined, "undefined")],
+    [
+        ("42", 42, "42"),
+        ("'text'", "text", "text"),
+        ("null", None, "null"),
+        ("undefined", v8snap.undefined, "undefined"),
+    ],
 )
 def test_anything_can_be_thrown(ctx, thrown, value, message):
     with pytest.raises(v8snap.JSError) as caught:
@@ -97,7 +102,12 @@ def test_errors_of_other_kinds_than_v8_knows(ctx):
     with pytest.raises(v8snap.JSError) as caught:
         ctx.eval("throw new Custom('mine')")
     assert (caught.value.name, caught.value.message) == ("Custom", "mine")
-    for source in ("throw new Evil", "throw {get message() { throw 2 }}", "throw Symbol('s')", "throw new Proxy({}, {})"):
+    for source in (
+        "throw new Evil",
+        "throw {get message() { throw 2 }}",
+        "throw Symbol('s')",
+        "throw new Proxy({}, {})",
+    ):
         with pytest.raises(v8snap.JSError):
             ctx.eval(source)
 

@@ -133,8 +133,14 @@ def test_external_references_through_layers(make_blob):
 
 def test_warm_up_compiles_and_leaves_no_trace(make_blob):
     functions = "".join(f"function f{i}(x) {{ return [x].map((y) => y + {i})[0] }}\n" for i in range(300))
-    cold = make_blob({"lib.js": functions + "var state = 0; function all() { let s = 0;"
-                      + "".join(f"s += f{i}(1);" for i in range(300)) + "return s }"})
+    cold = make_blob(
+        {
+            "lib.js": functions
+            + "var state = 0; function all() { let s = 0;"
+            + "".join(f"s += f{i}(1);" for i in range(300))
+            + "return s }"
+        }
+    )
     before = bytes(cold)
     warm = warm_up(cold, "state = 99; globalThis.leaked = 1; all()")
     assert bytes(cold) == before

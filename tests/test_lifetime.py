@@ -114,11 +114,13 @@ def test_a_cycle_through_a_creator_is_collected():
     class Node:
         pass
 
-    node = Node()
-    node.creator = SnapshotCreator(external_references={"f": lambda: node})
-    node.context = node.creator.context
-    node.function = node.creator.external("f")
-    del node
+    def make():
+        node = Node()
+        node.creator = SnapshotCreator(external_references={"f": lambda: node})
+        node.context = node.creator.context
+        node.function = node.creator.external("f")
+
+    make()
     gc.collect()
     assert _v8._live_counts()["creators"] == 0
 

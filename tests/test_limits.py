@@ -12,7 +12,8 @@ FOREVER = "for (;;);"
 
 
 @pytest.mark.parametrize(
-    "source", [FOREVER, "Promise.resolve().then(() => { for (;;); })", "while (true) { try { for (;;); } catch (e) { } }"]
+    "source",
+    [FOREVER, "Promise.resolve().then(() => { for (;;); })", "while (true) { try { for (;;); } catch (e) { } }"],
 )
 def test_timeout(ctx, source):
     start = time.monotonic()

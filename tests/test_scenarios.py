@@ -32,7 +32,9 @@ def test_added_contexts_are_chosen_by_index_and_name():
 
 
 def test_script_origins_are_in_stack_traces(make_blob):
-    blob = make_blob({"lib/fail.js": "function fail() {\n  throw new Error('no')\n}", "main.js": "function run() { fail() }"})
+    blob = make_blob(
+        {"lib/fail.js": "function fail() {\n  throw new Error('no')\n}", "main.js": "function run() { fail() }"}
+    )
     with Isolate(blob) as iso, iso.new_context() as ctx, pytest.raises(v8snap.JSError) as caught:
         ctx.globals["run"]()
     assert "at fail (lib/fail.js:2:9)" in caught.value.stack
@@ -50,7 +52,9 @@ def test_keep_is_larger_than_clear():
     blobs = {}
     for handling in FunctionCodeHandling:
         with SnapshotCreator() as sc:
-            sc.context.eval("".join(f"function f{i}(x) {{ return [x, {i}].map((y) => y * 2) }}; f{i}({i});" for i in range(200)))
+            sc.context.eval(
+                "".join(f"function f{i}(x) {{ return [x, {i}].map((y) => y * 2) }}; f{i}({i});" for i in range(200))
+            )
             blobs[handling] = sc.create_blob(handling)
     assert len(blobs[FunctionCodeHandling.KEEP]) > len(blobs[FunctionCodeHandling.CLEAR]) + 10_000
 
@@ -70,7 +74,13 @@ def test_bytes_to_disk_and_back_in_a_new_process(make_blob, child_ok, tmp_path):
 def test_values_held_while_the_blob_is_made_are_closed_not_leaked():
     sc = SnapshotCreator()
     ctx = sc.context
-    held = [ctx.eval("({a: 1})"), ctx.eval("[1, 2]"), ctx.eval("(function f() {})"), ctx.eval("Symbol('s')"), ctx.globals]
+    held = [
+        ctx.eval("({a: 1})"),
+        ctx.eval("[1, 2]"),
+        ctx.eval("(function f() {})"),
+        ctx.eval("Symbol('s')"),
+        ctx.globals,
+    ]
     script = ctx.compile("1 + 1")
     blob = sc.create_blob()
     for value in held:
@@ -157,9 +167,8 @@ def test_everything_after_the_blob_raises_closed_error():
 def test_a_context_that_is_not_in_the_blob(which):
     with SnapshotCreator() as sc:
         sc.add_context(sc.new_context(), name="one")
-    with Isolate(sc.blob) as iso:
-        with pytest.raises(v8snap.NotInSnapshotError) as caught:
-            iso.new_context(which)
+    with Isolate(sc.blob) as iso, pytest.raises(v8snap.NotInSnapshotError) as caught:
+        iso.new_context(which)
     assert isinstance(caught.value, IndexError | KeyError)
     assert isinstance(caught.value, v8snap.SnapshotError)
 

@@ -43,7 +43,7 @@ def test_what_goes_wrong_while_building(tmp_path):
         build({"a.js": "for (;;);"}, timeout=0.1)
     with pytest.raises(v8snap.UnserializableError):
         build({"a.js": "var f = new Intl.DateTimeFormat()"})
-    with pytest.raises(OSError, match="none.js"):
+    with pytest.raises(OSError, match=r"none\.js"):
         build(tmp_path / "none.js")
     with pytest.raises(TypeError):
         build({"a.js": "1"}, metadata={"a": object()})
@@ -107,7 +107,11 @@ def resolve(specifier, importer):
 
 def test_modules_import_each_other(ctx):
     namespace = ctx.import_module("main", resolve=resolve)
-    assert (namespace.answer, namespace.again, namespace["default"].to_py()) == (42, 42, ["default", "default,double,late"])
+    assert (namespace.answer, namespace.again, namespace["default"].to_py()) == (
+        42,
+        42,
+        ["default", "default,double,late"],
+    )
     assert ctx.import_module("m", resolve=lambda *_: "export default await Promise.resolve(5)")["default"] == 5
 
 

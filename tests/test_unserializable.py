@@ -8,17 +8,19 @@ REFUSED = {
     "frozen global": "Object.freeze(globalThis)",
     "frozen Error": "Object.freeze(Error)",
     "fixed stackTraceLimit": "Object.defineProperty(Error, 'stackTraceLimit', {value: 1, configurable: false})",
-    "finalizer that never rests": """
-        globalThis.r = new FinalizationRegistry(() => r.register({}, 1)); for (let i = 0; i < 9; i++) r.register({}, 1)""",
+    "finalizer that never rests": """globalThis.r = new FinalizationRegistry(() => r.register({}, 1));
+        for (let i = 0; i < 9; i++) r.register({}, 1)""",
 }
 
 FINE = {
     "Intl that was dropped": "new Intl.NumberFormat('de').format(1); (5).toLocaleString('de')",
     "stackTraceLimit": "Error.stackTraceLimit = 50; delete Error.stackTraceLimit; Error.stackTraceLimit = 3",
-    "errors with a stack": "Error.stackTraceLimit = 5; globalThis.e = new Error('x'); try { null.x } catch (x) { globalThis.f = x }",
+    "errors with a stack": """Error.stackTraceLimit = 5; globalThis.e = new Error('x');
+        try { null.x } catch (x) { globalThis.f = x }""",
     "finalizers": "globalThis.r = new FinalizationRegistry(() => {}); for (let i = 0; i < 99; i++) r.register({}, i)",
     "weak": "globalThis.w = [new WeakRef({}), new WeakMap([[{}, 1]]), new WeakSet([{}])]",
-    "asm.js": "function M() { 'use asm'; function f(x) { x = x | 0; return (x + 1) | 0 } return f }; globalThis.m = M()",
+    "asm.js": """function M() { 'use asm'; function f(x) { x = x | 0; return (x + 1) | 0 } return f };
+        globalThis.m = M()""",
     "pending": "globalThis.p = new Promise(() => {}); globalThis.g = (function* () { yield 1 })(); g.next()",
     "buffers": "globalThis.b = [new ArrayBuffer(8), new Uint8Array(1000), new DataView(new ArrayBuffer(5))]",
     "big": "globalThis.a = new Array(1e6).fill(0).map((_, i) => ({i})); globalThis.s = 'x'.repeat(2 ** 24)",
@@ -26,7 +28,8 @@ FINE = {
     "own Error": "globalThis.Error = class extends Error {}; globalThis.Object = null; globalThis.Reflect = null",
     "accessors on Object.prototype": "Object.defineProperty(Object.prototype, 'x', {get() { throw 1 }})",
     "no globals": "for (const k of Object.getOwnPropertyNames(globalThis)) try { delete globalThis[k] } catch {}",
-    "hot code": "function hot(n) { let s = 0; for (let i = 0; i < n; i++) s += i; return s }; for (let i = 0; i < 99; i++) hot(1e4)",
+    "hot code": """function hot(n) { let s = 0; for (let i = 0; i < n; i++) s += i; return s };
+        for (let i = 0; i < 99; i++) hot(1e4)""",
 }
 
 CODE = """
@@ -69,7 +72,8 @@ def test_stack_trace_limit_works_after_load(child_ok):
         with v8snap.SnapshotCreator() as sc:
             sc.context.eval("Error.stackTraceLimit = 1; function fail() { throw new Error('x') }", "lib.js")
         with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
-            print(ctx.eval("typeof Error.stackTraceLimit"), "lib.js" in ctx.eval("try { fail() } catch (e) { e.stack }"))
+            stack = ctx.eval("try { fail() } catch (e) { e.stack }")
+            print(ctx.eval("typeof Error.stackTraceLimit"), "lib.js" in stack)
     """
     assert child_ok(code).split() == ["number", "True"]
 

@@ -6,9 +6,9 @@
 #include <string>
 
 int main() {
-  const std::string headers =
-      std::to_string(V8_MAJOR_VERSION) + "." + std::to_string(V8_MINOR_VERSION) + "." +
-      std::to_string(V8_BUILD_NUMBER) + (V8_PATCH_LEVEL > 0 ? "." + std::to_string(V8_PATCH_LEVEL) : "");
+  const std::string headers = std::to_string(V8_MAJOR_VERSION) + "." + std::to_string(V8_MINOR_VERSION) + "." +
+                              std::to_string(V8_BUILD_NUMBER) +
+                              (V8_PATCH_LEVEL > 0 ? "." + std::to_string(V8_PATCH_LEVEL) : "");
   const char* library = v8::V8::GetVersion();
   std::puts(library);
   // The library may add an embedder's suffix such as "-node.37", which no installed header holds.

@@ -9,22 +9,13 @@ Run JavaScript once, keep the heap as bytes, and start every isolate with it rea
         ctx.globals["run"]()  # 7
 """
 
-try:
-    from v8snap import _v8
-except ModuleNotFoundError as error:
-    if error.name not in ("v8snap._v8", None):
-        raise
+from importlib.util import find_spec as _find_spec
+
+if _find_spec("v8snap._v8") is None:
     raise ImportError(
         "this is v8snap's source folder, which has no compiled module: run Python from another folder, "
         "or make an editable install (see CONTRIBUTING.md)"
-    ) from None
-except ImportError as error:
-    if "_v8" not in str(error) or "cannot import name" not in str(error):
-        raise
-    raise ImportError(
-        "this is v8snap's source folder, which has no compiled module: run Python from another folder, "
-        "or make an editable install (see CONTRIBUTING.md)"
-    ) from None
+    )
 
 from v8snap._v8 import (
     Context,

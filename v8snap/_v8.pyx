@@ -11,7 +11,6 @@ from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cython.operator cimport dereference
 from libc.stddef cimport size_t
 from libcpp.memory cimport unique_ptr
-from libcpp.string cimport string
 from libcpp.utility cimport move
 
 cimport cython
@@ -23,20 +22,10 @@ import collections.abc
 import enum
 import hashlib
 import platform
-import threading
 import weakref
 
 from v8snap import errors
-from v8snap.errors import (
-    ClosedError,
-    ConversionError,
-    ExternalReferenceError,
-    NotInSnapshotError,
-    SnapshotCorruptError,
-    SnapshotError,
-    WrongIsolateError,
-    WrongThreadError,
-)
+from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.values import BigInt, undefined
 
 cdef extern from *:

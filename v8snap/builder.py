@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections.abc
 import os
 import time
 from pathlib import Path
@@ -168,9 +169,11 @@ def warm_up(
 
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
-    given = {} if external_references is None else external_references
-    callables = dict(given) if hasattr(given, "items") else dict.fromkeys(given)
-    externals = {**dict.fromkeys(blob.external_references), **callables}
+    externals: dict[str, Callable[..., Any] | None] = dict.fromkeys(blob.external_references)
+    if isinstance(external_references, collections.abc.Mapping):
+        externals.update(external_references)
+    else:
+        externals.update(dict.fromkeys(external_references or ()))
     with SnapshotCreator(
         existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
     ) as sc:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from v8snap import _build_config, _v8
+from v8snap import _v8
+from v8snap._build_config import CONFIG
 
 __all__ = ["build_config"]
 
@@ -23,7 +24,7 @@ def build_config() -> dict[str, Any]:
         "version": _v8.__version__,
         "v8_version": _v8.v8_version(),
         "v8_build_id": _v8.build_id(),
-        **_build_config.CONFIG,
+        **CONFIG,
         "flags": _v8.flags(),
         "flags_hash": _v8.flags_hash(),
     }

@@ -85,7 +85,7 @@ cdef class SnapshotCreator:
             _collect_garbage()
             self._impl = engine.create_snapshot_creator(
                 dereference(self._isolate._ptr()), options, len(self._names))
-        except:
+        except BaseException:
             if isolate is not None and not self._isolate.closed:
                 self._isolate._externals = None  # it can be given to another creator
             raise

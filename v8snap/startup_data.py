@@ -123,7 +123,8 @@ class StartupData(_v8.BlobBuffer):
     @property
     def flags_hash(self) -> str | None:
         """Digest of the V8 flags it was made under; None for a raw blob."""
-        return self._header["flags_hash"]
+        value: str | None = self._header["flags_hash"]
+        return value
 
     @property
     def metadata(self) -> Any:
@@ -248,10 +249,12 @@ class StartupData(_v8.BlobBuffer):
                 raise NotInSnapshotError(f"the snapshot has no context named {which!r}, only {list(names)}")
             return names.index(which)
         if not 0 <= which < len(names):
-            raise NotInSnapshotError(f"the snapshot has no context {which}: it has {len(names)} besides the default one")
+            raise NotInSnapshotError(
+                f"the snapshot has no context {which}: it has {len(names)} besides the default one"
+            )
         return which
 
-    def _data_index(self, which: int | str, scope: int | None | str) -> int:
+    def _data_index(self, which: int | str, scope: int | str | None) -> int:
         """Index of data by index or name; `scope` is "isolate", None (default context) or an added context's index."""
         if not isinstance(which, str):
             if which < 0:
@@ -289,10 +292,12 @@ class StartupData(_v8.BlobBuffer):
         facts = {
             "V8": self.v8_version,
             "size": f"{len(self):,} bytes",
-            "contexts": f"{self.context_count} ({', '.join(name or '-' for name in self.context_names) or 'default only'})",
+            "contexts": str(self.context_count),
+            "names": ", ".join(name or "-" for name in self.context_names) or "default context only",
             "rehashable": "yes" if self.can_be_rehashed else "no",
             "external references": ", ".join(self.external_references) or "none",
-            "scripts": ", ".join(f"{script['name']} ({script['size']:,} bytes)" for script in self.scripts) or "unknown",
+            "scripts": ", ".join(f"{script['name']} ({script['size']:,} bytes)" for script in self.scripts)
+            or "unknown",
             **{f"section {name}": f"{size:,} bytes" for name, size in self.sections.items()},
         }
         rows = (f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())

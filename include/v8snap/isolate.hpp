@@ -15,10 +15,10 @@ struct IsolateOptions {
   const char* blob = nullptr;  // V8's raw blob, already checked; null: V8's own
   size_t blob_size = 0;
   bool blob_rehashable = true;
-  std::string heap_identity;        // equal for blobs whose read-only heaps are known to be the same
-  size_t heap_limit = 0;            // bytes; 0: V8's default
-  PyObject* callables = nullptr;    // dict id -> callable: Python functions that JavaScript holds
-  PyObject* externals = nullptr;    // dict name -> callable or None: the external references
+  std::string heap_identity;      // equal for blobs whose read-only heaps are known to be the same
+  size_t heap_limit = 0;          // bytes; 0: V8's default
+  PyObject* callables = nullptr;  // dict id -> callable: Python functions that JavaScript holds
+  PyObject* externals = nullptr;  // dict name -> callable or None: the external references
 };
 
 // Any thread may use a plain isolate: one at a time, the others wait with the GIL released.

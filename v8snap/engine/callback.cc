@@ -22,7 +22,8 @@ PyRef callable_for(IsolateImpl& isolate, v8::Local<v8::Value> data) {
 
 void throw_into_js(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<v8::String>), const std::string& text) {
   v8::Local<v8::String> message;
-  if (!v8::String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal, static_cast<int>(text.size())).ToLocal(&message)) {
+  if (!v8::String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal, static_cast<int>(text.size()))
+           .ToLocal(&message)) {
     message = v8::String::Empty(isolate);
   }
   isolate->ThrowException(make(message));
@@ -111,7 +112,8 @@ void forget_function(const v8::WeakCallbackInfo<PythonFunction>& info) {
 
 v8::Local<v8::Function> new_function(ContextImpl& context, v8::Local<v8::Value> data, PyObject* callable) {
   v8::Local<v8::Function> function;
-  if (!v8::Function::New(context.local(), python_callback, data, 0, v8::ConstructorBehavior::kThrow).ToLocal(&function)) {
+  if (!v8::Function::New(context.local(), python_callback, data, 0, v8::ConstructorBehavior::kThrow)
+           .ToLocal(&function)) {
     throw Error(ErrorCode::kInternal, "V8 made no function");
   }
   if (callable != nullptr) {

@@ -14,8 +14,8 @@ namespace v8snap {
 
 namespace {
 
-constexpr size_t kWidth = 64;    // bytes in a row
-constexpr size_t kRows = 256;    // rows in a block: a column's sum of bytes still fits into 16 bits
+constexpr size_t kWidth = 64;  // bytes in a row
+constexpr size_t kRows = 256;  // rows in a block: a column's sum of bytes still fits into 16 bits
 constexpr size_t kBlock = kWidth * kRows;
 
 struct Sums {

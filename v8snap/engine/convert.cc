@@ -35,7 +35,8 @@ PyObject* bigint_to_python(v8::Local<v8::BigInt> bigint) {
   bigint->ToWordsArray(&sign, &count, words.data());
   PyRef bytes = checked(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(words.data()),
                                                   static_cast<Py_ssize_t>(words.size() * sizeof(uint64_t))));
-  PyRef result = checked(PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyLong_Type), "from_bytes", "Os", bytes.get(), "little"));
+  PyRef result = checked(
+      PyObject_CallMethod(reinterpret_cast<PyObject*>(&PyLong_Type), "from_bytes", "Os", bytes.get(), "little"));
   if (sign != 0) result = checked(PyNumber_Negative(result.get()));
   const bool safe = count == 0 || (count == 1 && words[0] <= static_cast<uint64_t>(kMaxSafe));
   if (!safe) return result.release();
@@ -77,7 +78,9 @@ class DeepCopy {
     for (const Seen& each : bucket) {
       if (each.object == object) return PyRef::borrow(each.copy.get());
     }
-    PyRef result = value->IsArray() ? checked(PyList_New(0)) : value->IsSet() ? checked(PySet_New(nullptr)) : checked(PyDict_New());
+    PyRef result = value->IsArray() ? checked(PyList_New(0))
+                   : value->IsSet() ? checked(PySet_New(nullptr))
+                                    : checked(PyDict_New());
     bucket.push_back({object, PyRef::borrow(result.get())});
     if (value->IsArray()) {
       copy_array(object.As<v8::Array>(), result.get());
@@ -121,9 +124,8 @@ class DeepCopy {
   void copy_object(v8::Local<v8::Object> object, PyObject* into) {
     v8::Local<v8::Array> keys;
     if (!object
-             ->GetOwnPropertyNames(
-                 local_, static_cast<v8::PropertyFilter>(v8::ONLY_ENUMERABLE | v8::SKIP_SYMBOLS),
-                 v8::KeyConversionMode::kConvertToString)
+             ->GetOwnPropertyNames(local_, static_cast<v8::PropertyFilter>(v8::ONLY_ENUMERABLE | v8::SKIP_SYMBOLS),
+                                   v8::KeyConversionMode::kConvertToString)
              .ToLocal(&keys)) {
       throw Pending();
     }
@@ -182,12 +184,14 @@ v8::Local<v8::Value> int_to_v8(v8::Isolate* isolate, v8::Local<v8::Context> cont
   const size_t words = (PyLong_AsSize_t(bits.get()) + 63) / 64;
   constexpr size_t kMostWords = (size_t{1} << 30) / 64;  // V8's longest BigInt, and ToWordsArray's int
   if (words > kMostWords) throw_conversion("the int is longer than a BigInt can be");
-  PyRef bytes = checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", static_cast<Py_ssize_t>(words * 8), "little"));
+  PyRef bytes =
+      checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", static_cast<Py_ssize_t>(words * 8), "little"));
   v8::Local<v8::BigInt> result;
   v8::TryCatch caught(isolate);
   std::vector<uint64_t> aligned(words);
   std::copy_n(PyBytes_AS_STRING(bytes.get()), words * 8, reinterpret_cast<char*>(aligned.data()));
-  if (!v8::BigInt::NewFromWords(context, overflow < 0 ? 1 : 0, static_cast<int>(words), aligned.data()).ToLocal(&result)) {
+  if (!v8::BigInt::NewFromWords(context, overflow < 0 ? 1 : 0, static_cast<int>(words), aligned.data())
+           .ToLocal(&result)) {
     throw_conversion("the int is longer than a BigInt can be");
   }
   return result;
@@ -233,9 +237,10 @@ class FromPython {
     check_native_stack();
     auto known = seen_.find(object);
     if (known != seen_.end()) return known->second;
-    v8::Local<v8::Object> result = PyDict_Check(object)
-                                       ? v8::Object::New(isolate_)
-                                       : v8::Array::New(isolate_, static_cast<int>(PySequence_Fast_GET_SIZE(object))).As<v8::Object>();
+    v8::Local<v8::Object> result =
+        PyDict_Check(object)
+            ? v8::Object::New(isolate_)
+            : v8::Array::New(isolate_, static_cast<int>(PySequence_Fast_GET_SIZE(object))).As<v8::Object>();
     seen_.emplace(object, result);
     (this->*fill)(object, result);
     return result;
@@ -267,7 +272,8 @@ class FromPython {
       PyRef text = checked(PyObject_Str(object));
       return string_from_python(isolate_, text.get());
     }
-    throw_conversion(std::string("a dict key must be str or int to become a property, not ") + Py_TYPE(object)->tp_name);
+    throw_conversion(std::string("a dict key must be str or int to become a property, not ") +
+                     Py_TYPE(object)->tp_name);
   }
 
   ContextImpl& context_;
@@ -342,11 +348,14 @@ v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string)
   const auto type = v8::NewStringType::kNormal;
   switch (PyUnicode_KIND(string)) {
     case PyUnicode_1BYTE_KIND:
-      return made(v8::String::NewFromOneByte(isolate, static_cast<const uint8_t*>(data), type, static_cast<int>(length)));
+      return made(
+          v8::String::NewFromOneByte(isolate, static_cast<const uint8_t*>(data), type, static_cast<int>(length)));
     case PyUnicode_2BYTE_KIND:
-      return made(v8::String::NewFromTwoByte(isolate, static_cast<const uint16_t*>(data), type, static_cast<int>(length)));
+      return made(
+          v8::String::NewFromTwoByte(isolate, static_cast<const uint16_t*>(data), type, static_cast<int>(length)));
     default: {
-      const std::vector<uint16_t> units = split_to_units(static_cast<const Py_UCS4*>(data), static_cast<size_t>(length));
+      const std::vector<uint16_t> units =
+          split_to_units(static_cast<const Py_UCS4*>(data), static_cast<size_t>(length));
       if (units.size() > static_cast<size_t>(v8::String::kMaxLength)) {
         throw_conversion("the string is longer than V8 can hold");
       }

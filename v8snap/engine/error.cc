@@ -10,7 +10,8 @@ PyObject* g_translator = nullptr;  // never freed: exceptions may come as late a
 
 void set_translated(const Error& error) {
   PyRef details = PyRef::borrow(error.details() != nullptr ? error.details() : Py_None);
-  PyRef exception(PyObject_CallFunction(g_translator, "isO", static_cast<int>(error.code()), error.what(), details.get()));
+  PyRef exception(
+      PyObject_CallFunction(g_translator, "isO", static_cast<int>(error.code()), error.what(), details.get()));
   if (exception) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
 }
 }  // namespace

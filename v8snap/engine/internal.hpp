@@ -117,9 +117,9 @@ enum class StopReason { kNone = 0, kUser, kTimeout, kMemory, kPython };
 // One stretch of running JavaScript; they nest through Python callbacks. The watchdog reads the list.
 struct Run {
   IsolateImpl* isolate;
-  int level;            // 1 for the outermost
-  double deadline;      // seconds of the steady clock; 0: none
-  bool signals;         // on Python's main thread: look for Ctrl-C
+  int level;        // 1 for the outermost
+  double deadline;  // seconds of the steady clock; 0: none
+  bool signals;     // on Python's main thread: look for Ctrl-C
   Run* previous = nullptr;
   Run* next = nullptr;
 };

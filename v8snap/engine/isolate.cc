@@ -141,7 +141,8 @@ void IsolateImpl::check_usable() const {
     throw Error(ErrorCode::kSnapshot, "this isolate was only allocated: give it to SnapshotCreator(isolate=...)");
   }
   if (forked()) {
-    throw Error(ErrorCode::kForked, "this isolate was made before the process was forked: V8's heap did not come along");
+    throw Error(ErrorCode::kForked,
+                "this isolate was made before the process was forked: V8's heap did not come along");
   }
 }
 
@@ -240,7 +241,8 @@ void IsolateImpl::drain() {
   }
   // Exceptions whose errors are gone can go as well.
   auto gone = std::partition(thrown.begin(), thrown.end(), [](const auto& each) { return !each->error.IsEmpty(); });
-  std::vector<std::unique_ptr<ThrownException>> unused(std::make_move_iterator(gone), std::make_move_iterator(thrown.end()));
+  std::vector<std::unique_ptr<ThrownException>> unused(std::make_move_iterator(gone),
+                                                       std::make_move_iterator(thrown.end()));
   thrown.erase(gone, thrown.end());
   for (auto& each : unused) forget(each->id);
 }
@@ -370,7 +372,9 @@ void IsolateImpl::low_memory_notification() {
 }
 
 int IsolateImpl::collect_and_pump() {
-  static const auto count_call = [](v8::Isolate* isolate) { ++static_cast<IsolateImpl*>(isolate->GetData(0))->task_calls; };
+  static const auto count_call = [](v8::Isolate* isolate) {
+    ++static_cast<IsolateImpl*>(isolate->GetData(0))->task_calls;
+  };
   v8->LowMemoryNotification();
   task_calls = 0;
   v8->AddBeforeCallEnteredCallback(count_call);

@@ -107,7 +107,8 @@ PyObject* ContextImpl::import_module(PyObject* source, PyObject* name, PyObject*
   if (module->GetStatus() == v8::Module::kErrored || promise->State() == v8::Promise::kRejected) {
     promise->MarkAsHandled();
     v8::TryCatch caught(isolate_.v8);
-    isolate_.v8->ThrowException(promise->State() == v8::Promise::kRejected ? promise->Result() : module->GetException());
+    isolate_.v8->ThrowException(promise->State() == v8::Promise::kRejected ? promise->Result()
+                                                                           : module->GetException());
     check_run(*this, caught, true);
   }
   if (promise->State() == v8::Promise::kPending) {

@@ -107,7 +107,9 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   PyObject* used_externals() override { return checked(PySequence_List(isolate_.used_externals)).release(); }
 
   PyObject* create_blob(bool keep_function_code) override {
-    { Entry entry(isolate_); }  // usable, and on its thread
+    {
+      Entry entry(isolate_);
+    }  // usable, and on its thread
     if (isolate_.depth > 0) {
       throw Error(ErrorCode::kSnapshot, "no blob can be made while JavaScript of its isolate is running");
     }
@@ -162,7 +164,8 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       bool found = datum.context.IsEmpty() || datum.context == default_;
       for (const auto& each : added_) found = found || datum.context == each;
       if (!found) {
-        throw Error(ErrorCode::kSnapshot, "data was added for a context that is neither the default one nor an added one");
+        throw Error(ErrorCode::kSnapshot,
+                    "data was added for a context that is neither the default one nor an added one");
       }
     }
   }
@@ -184,7 +187,8 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       check_run(anchor, caught, false);
       if (calls == 0) return;
     }
-    throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage", no_paths());
+    throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage",
+                         no_paths());
   }
 
   PyRef serialize(bool keep) {
@@ -288,9 +292,9 @@ void finish_creator_context(ContextImpl& context) {
   PyRef text = checked(string_to_python(isolate, problems.As<v8::String>()));
   PyRef paths = checked(PyObject_CallMethod(text.get(), "split", nullptr));
   if (PyList_GET_SIZE(paths.get()) == 0) return;
-  throw_unserializable(std::string("V8 could not load this snapshot: frozen or fixed are") +
-                           *v8::String::Utf8Value(isolate, problems),
-                       std::move(paths));
+  throw_unserializable(
+      std::string("V8 could not load this snapshot: frozen or fixed are") + *v8::String::Utf8Value(isolate, problems),
+      std::move(paths));
 }
 
 // Nothing of v8snap's is in internal fields, and what V8 itself keeps there needs no help.

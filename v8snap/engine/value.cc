@@ -45,7 +45,8 @@ v8::Local<v8::Object> ValueImpl::object() const {
 
 v8::Local<v8::Value> ValueImpl::property_key(PyObject* key) const {
   if (!PyUnicode_Check(key) && !PyIndex_Check(key) && proxy_hooks().find(key) == nullptr) {
-    throw Error(ErrorCode::kConversion, std::string("a property key is str, int or JSSymbol, not ") + Py_TYPE(key)->tp_name);
+    throw Error(ErrorCode::kConversion,
+                std::string("a property key is str, int or JSSymbol, not ") + Py_TYPE(key)->tp_name);
   }
   return from_python(context_, key);
 }
@@ -57,7 +58,8 @@ PyObject* ValueImpl::get(PyObject* key) {
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
   v8::Local<v8::Value> value = run_js(context_, 0, [&] { return self->Get(context, name); });
-  if (value->IsUndefined() && !run_js(context_, 0, [&] { return Given<bool>{self->Has(context, name)}; })) return nullptr;
+  if (value->IsUndefined() && !run_js(context_, 0, [&] { return Given<bool>{self->Has(context, name)}; }))
+    return nullptr;
   return to_python(context_, value);
 }
 
@@ -141,9 +143,8 @@ PyObject* ValueImpl::call(Value* receiver, PyObject* arguments) {
     self = value.local();
   }
   std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
-  v8::Local<v8::Value> result = run_js(context_, 0, [&] {
-    return function->Call(context, self, static_cast<int>(converted.size()), converted.data());
-  });
+  v8::Local<v8::Value> result = run_js(
+      context_, 0, [&] { return function->Call(context, self, static_cast<int>(converted.size()), converted.data()); });
   return to_python(context_, result);
 }
 
