@@ -9,6 +9,7 @@ blob = v8snap.build({"app.js": "let visits = 0; function handle(name) { visits++
 with v8snap.Isolate(blob) as iso:
 
     def handle(name: str) -> str:
+        """Answer one request."""
         with iso.new_context() as ctx:  # nothing of one request reaches another
             return ctx.globals["handle"](name)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import v8snap
-from v8snap import Isolate, SnapshotCreator, StartupData, _v8, blob_layout, file_format
+from v8snap import Isolate, SnapshotCreator, StartupData, _v8, file_format
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def demo_command(programs: tuple[str, ...], rounds: int, as_json: bool) -> None:
                 results.append(result)
                 progress_console.print(f"{result['title']}: measured, all results right")
     except (demo.DemoError, v8snap.V8SnapError) as error:
-        progress_console.print(f"[red]{error}[/red]", highlight=False)
+        progress_console.print(str(error), style="red", highlight=False, markup=False)
         raise SystemExit(ERROR) from None
     if as_json:
         click.echo(json.dumps(results, indent=2))
