@@ -4,7 +4,8 @@ Used by ``tools/meson.build`` at configure time; needs nothing but the standard 
 
     python v8_tree.py system          # compile arguments for the V8 in the system's include folders
     python v8_tree.py prefix FOLDER   # a tree somebody unpacked or installed
-    python v8_tree.py unpack FOLDER   # download and unpack the distribution's packages into FOLDER
+    python v8_tree.py unpack FOLDER LIBS   # the distribution's packages, downloaded and unpacked into FOLDER,
+                                           # and the libraries to carry along, gathered in LIBS
 
 It prints lines of a key in ten columns and a value: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle``
 (a shared library to carry along), ``licence`` (its copyright file). A failure is one line on stderr and exit code 1.
@@ -146,7 +147,7 @@ def gather_licences(root: Path, into: Path) -> list[Path]:
     return copied
 
 
-def unpack(folder: Path) -> None:
+def unpack(folder: Path, libs: Path) -> None:
     """Make a tree from the distribution's packages and print where its parts are."""
     done = folder / "done"
     if not done.exists():  # a second configure of the same build folder finds it made
@@ -155,12 +156,12 @@ def unpack(folder: Path) -> None:
         packages = Packages(folder)
         headers_need = packages.add("libnode-dev")
         packages.add_libraries([name for name in headers_need if re.match(r"libnode\d", name)])
-        gather(library_file(packages.root), packages.root, folder / "libs")
+        gather(library_file(packages.root), packages.root, libs)
         gather_licences(packages.root, folder / "licences")
         done.touch()
     root = folder / "root"
-    describe(include_folder(root), folder / "libs" / library_file(root).name)
-    show("bundle", *sorted((folder / "libs").iterdir()))
+    describe(include_folder(root), libs / library_file(root).name)
+    show("bundle", *sorted(libs.iterdir()))
     show("licence", *sorted((folder / "licences").iterdir()))
 
 
@@ -191,10 +192,10 @@ def main(arguments: list[str]) -> int:
         elif len(arguments) == 2 and arguments[0] == "prefix":
             root = Path(arguments[1]).expanduser().absolute()
             describe(include_folder(root), library_file(root))
-        elif len(arguments) == 2 and arguments[0] == "unpack":
-            unpack(Path(arguments[1]).absolute())
+        elif len(arguments) == 3 and arguments[0] == "unpack":
+            unpack(Path(arguments[1]).absolute(), Path(arguments[2]).absolute())
         else:
-            raise NotFoundError("usage: v8_tree.py system | prefix FOLDER | unpack FOLDER")
+            raise NotFoundError("usage: v8_tree.py system | prefix FOLDER | unpack FOLDER LIBS")
     except NotFoundError as error:
         print(error, file=sys.stderr)
         return 1
