@@ -5,6 +5,7 @@ import pytest
 REFUSED = {
     "Intl": "globalThis.f = new Intl.NumberFormat('de')",
     "Intl in a closure": "const f = new Intl.Collator(); globalThis.g = () => f.compare('a', 'b')",
+    "more than a blob can hold": "globalThis.b = new ArrayBuffer(1.2 * 2 ** 30)",
     "frozen global": "Object.freeze(globalThis)",
     "frozen Error": "Object.freeze(Error)",
     "fixed stackTraceLimit": "Object.defineProperty(Error, 'stackTraceLimit', {value: 1, configurable: false})",

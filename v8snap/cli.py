@@ -39,7 +39,7 @@ def demo_command(programs: tuple[str, ...], rounds: int, as_json: bool) -> None:
     results = []
     try:
         with progress_console.status("starting") as status:
-            for result in demo.run_demo(list(programs or demo.PROGRAMS), rounds, status.update):
+            for result in demo.run_demo(list(programs or demo.programs_present()), rounds, status.update):
                 results.append(result)
                 progress_console.print(f"{result['title']}: measured, all results right")
     except (demo.DemoError, v8snap.V8SnapError) as error:

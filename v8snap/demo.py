@@ -22,7 +22,17 @@ import v8snap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PROGRAMS", "WAYS", "DemoError", "Program", "measure", "measure_program", "program_files", "run_demo"]
+__all__ = [
+    "PROGRAMS",
+    "WAYS",
+    "DemoError",
+    "Program",
+    "measure",
+    "measure_program",
+    "program_files",
+    "programs_present",
+    "run_demo",
+]
 
 WAYS = ("scripts", "snapshot", "warmed snapshot")
 STEPS = ("load", "isolate", "context", "call")
@@ -99,6 +109,28 @@ def program_files(program: Program) -> list[Path]:
         if not path.is_file():
             raise DemoError(f"this version of dukpy has no {path.name}")
     return paths
+
+
+def programs_present() -> list[str]:
+    """Keys of the programs whose files are there.
+
+    Raises
+    ------
+    DemoError
+        Where none is.
+    """
+    present = []
+    problem = None
+    for key, program in PROGRAMS.items():
+        try:
+            program_files(program)
+        except DemoError as error:
+            problem = error
+        else:
+            present.append(key)
+    if problem is not None and not present:
+        raise problem
+    return present
 
 
 # ---------------------------------------------------------------- in the fresh process

@@ -194,18 +194,21 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   PyRef serialize(bool keep) {
     isolate_.reset_handles();
     v8::StartupData blob{};
-    bool native_handles = false;
+    Obstacle obstacle;
     {
       GilRelease nogil;
       v8::Isolate::Scope scope(isolate_.v8);
-      native_handles = !hand_over();
-      if (!native_handles) {
+      obstacle = hand_over();
+      if (obstacle == Obstacle::kNone) {
         blob = (*isolate_.creator)
                    ->CreateBlob(keep ? v8::SnapshotCreator::FunctionCodeHandling::kKeep
                                      : v8::SnapshotCreator::FunctionCodeHandling::kClear);
       }
     }
-    if (native_handles) {
+    if (obstacle == Obstacle::kTooLarge) {
+      throw_unserializable("the heap is too large for a snapshot, which V8 keeps within 2 GiB", no_paths());
+    }
+    if (obstacle == Obstacle::kNativeHandles) {
       throw_unserializable(
           "something in the heap holds a native object that no snapshot can hold, such as an Intl formatter "
           "(Intl.DateTimeFormat, Intl.NumberFormat, ...): make it when it is first needed instead",
@@ -216,9 +219,12 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     return checked(PyBytes_FromStringAndSize(blob.data, blob.raw_size));
   }
 
-  // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. False where the heap has
-  // handles that are not ours; V8's creator has got nothing then.
-  bool hand_over() {
+  // What V8 would die of.
+  enum class Obstacle { kNone, kNativeHandles, kTooLarge };
+
+  // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. Where there is an obstacle,
+  // V8's creator has got nothing.
+  Obstacle hand_over() {
     v8::HandleScope handles(isolate_.v8);
     v8::Local<v8::Context> standard = default_.Get(isolate_.v8);
     std::vector<v8::Local<v8::Context>> added;
@@ -229,7 +235,9 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     isolate_.collect_and_pump();
     v8::HeapStatistics statistics;
     isolate_.v8->GetHeapStatistics(&statistics);
-    if (statistics.used_global_handles_size() != 0) return false;
+    if (statistics.used_global_handles_size() != 0) return Obstacle::kNativeHandles;
+    constexpr size_t kMostBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
+    if (statistics.used_heap_size() + statistics.external_memory() > kMostBytes) return Obstacle::kTooLarge;
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
@@ -240,7 +248,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
         creator->AddData(context, value);
       }
     }
-    return true;
+    return Obstacle::kNone;
   }
 
   void reset() {
