@@ -21,12 +21,12 @@ cp /etc/resolv.conf /etc/hosts "$root/etc/"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 mkdir -p "$root/src"
 for folder in proc dev; do
-  mountpoint -q "$root/$folder" || mount --rbind "/$folder" "$root/$folder"
+  mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
 done
 trap 'umount -l "$root/proc" "$root/dev"' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
 git -C "$source" archive HEAD | tar x -C "$root/src"
-env -i HOME=/root PATH=/usr/bin:/bin PIP_CERT=/etc/ssl/certs/ca-certificates.crt ${https_proxy:+https_proxy="$https_proxy"} \
+env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt ${https_proxy:+https_proxy="$https_proxy"} \
   chroot "$root" bash -ceu '
     cd /src
     python3 -m venv --clear /venv
