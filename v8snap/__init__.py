@@ -57,6 +57,7 @@ from v8snap.errors import (
     WrongIsolateError,
     WrongThreadError,
 )
+from v8snap.gap import builtin_gap
 from v8snap.startup_data import StartupData
 from v8snap.values import BigInt, undefined
 
@@ -96,6 +97,7 @@ __all__ = [
     "__version__",
     "build",
     "build_config",
+    "builtin_gap",
     "set_flags",
     "to_py",
     "undefined",

@@ -112,6 +112,7 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         cbool blob_rehashable
         string heap_identity
         size_t heap_limit
+        string prelude
         PyObject* callables
         PyObject* externals
 

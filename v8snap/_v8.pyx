@@ -24,7 +24,7 @@ import hashlib
 import platform
 import weakref
 
-from v8snap import errors
+from v8snap import errors, gap
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.values import BigInt, undefined
 

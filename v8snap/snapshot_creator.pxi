@@ -76,6 +76,7 @@ cdef class SnapshotCreator:
         base = _as_startup_data(existing_blob)
         if base is not None:
             base._check_externals(externals)
+        options.prelude = gap.prelude(base).encode()
         self._isolate._fill_options(options, base, externals, heap_limit)
         self._names = [] if base is None else list(base.context_names)
         try:
@@ -354,8 +355,11 @@ cdef class SnapshotCreator:
         if exc_type is None:
             self.create_blob()
         else:
-            self._impl.get().discard()
-            self._forget()
+            self._discard()
+
+    def _discard(self):
+        self._ptr().discard()
+        self._forget()
 
     def __repr__(self):
         if self._blob is not None:

@@ -105,7 +105,7 @@ struct HeapRegistry {
 // ---------------------------------------------------------------- stack
 
 // Lowest address of this thread's stack that JavaScript may use, and that native recursion may use.
-uintptr_t javascript_stack_limit();
+uintptr_t javascript_stack_limit() noexcept;
 // Throws kInternal (RecursionError) where little of this thread's stack is left.
 void check_native_stack();
 
@@ -192,7 +192,7 @@ class IsolateImpl final : public Isolate {
   // Hands a handle back, from any thread.
   void release(Slot* slot) noexcept;
   void close_slots(ContextImpl* of_context);
-  void drain();
+  void drain() noexcept;
 
   // Collects garbage and runs the tasks that this posts; how many calls of JavaScript they made (finalizers). Without
   // the GIL.

@@ -221,7 +221,7 @@ void IsolateImpl::release(Slot* slot) noexcept {
   released_.push_back(slot);
 }
 
-void IsolateImpl::drain() {
+void IsolateImpl::drain() noexcept {
   std::vector<Slot*> slots;
   {
     std::lock_guard<std::mutex> lock(release_mutex_);
@@ -290,6 +290,7 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
   }
   scope_.emplace(isolate.v8);
   handles_.emplace(isolate.v8);
+  // From here on nothing throws: the destructor would not run.
   if (isolate.depth++ == 0) {
     isolate.v8->SetStackLimit(javascript_stack_limit());
     isolate.drain();

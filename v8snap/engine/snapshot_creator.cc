@@ -7,29 +7,6 @@ namespace v8snap {
 
 namespace {
 
-// Takes what user code could change before it runs. `finish` undoes the stand-in and looks at what would kill V8 when
-// the context is loaded: V8 then adds properties to these objects, which fails fatally where they can't take any.
-constexpr const char* kPrelude = R"js((() => {
-  "use strict";
-  const { isExtensible, defineProperty } = Object;
-  const { deleteProperty } = Reflect;
-  const E = Error;
-  const g = globalThis;
-  let limit = 10;
-  defineProperty(E, "stackTraceLimit", {
-    configurable: true,
-    get() { return limit; },
-    set(value) { limit = value; },
-  });
-  return () => {
-    let problems = "";
-    if (!deleteProperty(E, "stackTraceLimit")) problems += " globalThis.Error.stackTraceLimit";
-    if (!isExtensible(E)) problems += " globalThis.Error";
-    if (!isExtensible(g)) problems += " globalThis";
-    return problems;
-  };
-})())js";
-
 v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
   return v8::Private::ForApi(isolate, literal(isolate, "v8snap.finish"));
 }
@@ -276,7 +253,11 @@ void prepare_creator_context(ContextImpl& context) {
   v8::Local<v8::Context> local = context.local();
   v8::Context::Scope scope(local);
   v8::ScriptOrigin origin = compat::script_origin(isolate, literal(isolate, "v8snap:prelude"));
-  v8::ScriptCompiler::Source source(literal(isolate, kPrelude), origin);
+  v8::Local<v8::String> text;
+  if (!v8::String::NewFromUtf8(isolate, context.isolate().options.prelude.c_str()).ToLocal(&text)) {
+    throw Error(ErrorCode::kInternal, "the creator's prelude is no string for V8");
+  }
+  v8::ScriptCompiler::Source source(text, origin);
   v8::Local<v8::Value> finish = run_js(context, 0, [&] {
     v8::Local<v8::Script> script;
     if (!v8::ScriptCompiler::Compile(local, &source).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();

@@ -1,0 +1,124 @@
+"""Scripts may define what V8's builder lacks, as polyfills do: V8 would die of it when the snapshot is loaded."""
+
+import v8snap
+
+CODE = """
+    import json, v8snap
+    from v8snap import gap
+
+    define = r'''
+    const start = {global: globalThis, TypedArray: Object.getPrototypeOf(Uint8Array)};
+    globalThis.defined = [];
+    globalThis.captured = [];
+    for (const [path, name] of GAP) {
+      let holder = start[path[0]];
+      if (holder === undefined) continue;
+      for (const step of path.slice(1)) {
+        const key = step.startsWith('@@') ? Symbol[step.slice(2)] : step;
+        holder = step === '^' ? Object.getPrototypeOf(holder) : holder[key];
+      }
+      if (path.length === 1) continue;
+      const mine = {[name]: function () { return 'mine' }}[name];
+      Object.defineProperty(holder, name, {value: mine, writable: true, configurable: true});
+      defined.push(path.concat(name).join('.'));
+      captured.push([holder, name, mine]);
+    }
+    '''.replace("GAP", json.dumps(gap._find(None)))
+    with v8snap.SnapshotCreator() as sc:
+        sc.context.eval(define)
+    for _ in range(2):
+        with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
+            print(ctx.eval("defined.length") > 5)
+            print(ctx.eval("captured.every(([holder, name, mine]) => mine() === 'mine' && holder[name] !== mine)"))
+            print(ctx.eval("captured.every(([holder, name]) => Object.getOwnPropertyNames(holder).includes(name))"))
+"""
+
+
+def test_a_script_that_defines_the_whole_gap(child_ok):
+    assert child_ok(CODE).split() == ["True"] * 6
+
+
+def test_polyfills_in_layers_and_added_contexts(child_ok):
+    code = """
+        import v8snap
+        POLYFILLS = '''
+            Object.hasOwn ??= (o, k) => Object.prototype.hasOwnProperty.call(o, k);
+            Array.prototype.at ??= function (i) { return this[i < 0 ? i + this.length : i] };
+            Array.prototype.toSorted ??= function () { return this.slice().sort() };
+            Promise.try ??= (f) => new Promise((resolve) => resolve(f()));
+            var {hasOwn} = Object;
+            function use() { return [Object.hasOwn({a: 1}, 'a'), [1, 2].at(-1), hasOwn({}, 'a')].join() }
+        '''
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval(POLYFILLS)
+            print(sc.context.globals["use"]())
+            ctx = sc.new_context()
+            ctx.eval(POLYFILLS)
+            sc.add_context(ctx, name="other")
+        with v8snap.SnapshotCreator(existing_blob=sc.blob) as sc:
+            sc.context.eval(POLYFILLS)
+            print(sc.context.globals["use"]())
+        warm = v8snap.warm_up(sc.blob, POLYFILLS + "use()")
+        with v8snap.Isolate(warm) as iso:
+            for which in (None, "other"):
+                print(iso.new_context(which).globals["use"]())
+            print(iso.new_context().eval("[Object.hasOwn, [].at].every((f) => String(f).includes('[native code]'))"))
+    """
+    assert child_ok(code).split() == ["true,2,false"] * 4 + ["True"]
+
+
+def test_frozen_builtins_are_refused_where_v8_would_die(child_ok):
+    code = """
+        import v8snap
+        sc = v8snap.SnapshotCreator()
+        sc.context.eval('''
+            for (const name of Object.getOwnPropertyNames(globalThis)) {
+              const value = globalThis[name];
+              if (typeof value === "function") { Object.freeze(value); Object.freeze(value.prototype) }
+            }
+        ''')
+        try:
+            sc.create_blob()
+        except v8snap.UnserializableError as error:
+            print(len(error.paths) > 1, "globalThis.Error" in error.paths)
+    """
+    assert child_ok(code).split() == ["True", "True"]
+
+
+def test_an_atomics_that_is_no_object(child_ok):
+    code = """
+        import v8snap
+        sc = v8snap.SnapshotCreator()
+        sc.context.eval("delete globalThis.Atomics; globalThis.Atomics = 5")
+        try:
+            blob = sc.create_blob()
+        except v8snap.UnserializableError as error:
+            print(error.paths)
+    """
+    assert child_ok(code) == "('globalThis.Atomics',)\n"
+
+
+def test_what_is_missing_is_named():
+    names = v8snap.builtin_gap()
+    assert "WebAssembly" in names
+    assert "SharedArrayBuffer" in names
+    with v8snap.SnapshotCreator() as sc:
+        while_building = [sc.context.eval(f"typeof {name}") for name in ("WebAssembly", "SharedArrayBuffer")]
+    assert while_building == ["undefined", "undefined"]
+    with v8snap.Isolate(sc.blob) as iso:
+        assert iso.new_context().eval("typeof WebAssembly + typeof SharedArrayBuffer") == "objectfunction"
+
+
+def test_the_gap_is_found_from_a_base_as_well(child_ok, make_blob, tmp_path):
+    make_blob().save(tmp_path / "base.v8snap")
+    code = """
+        import sys, v8snap
+        from v8snap import gap
+        base = v8snap.StartupData.load(sys.argv[1])
+        with v8snap.Isolate(base), v8snap.SnapshotCreator(existing_blob=base) as sc:
+            sc.context.eval("1")
+        from_base = gap._find(None)
+        gap._gap = None
+        print(sorted(map(str, from_base)) == sorted(map(str, gap._find(None))), len(from_base) > 5)
+    """
+    assert child_ok(code, tmp_path / "base.v8snap").split() == ["True", "True"]

@@ -1,0 +1,93 @@
+"""The built-ins that V8 leaves out while a snapshot is built.
+
+V8 adds its newest library functions, WebAssembly and SharedArrayBuffer to a context only after it was loaded from a
+snapshot, so a builder has none of them. Which they are differs from version to version and is found by comparison.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from v8snap.startup_data import StartupData
+
+__all__ = ["builtin_gap", "prelude"]
+
+Gap = list[tuple[list[str], str]]
+
+_lock = threading.RLock()
+_gap: Gap | None = None
+
+
+@functools.cache
+def _javascript() -> str:
+    return (importlib.resources.files("v8snap") / "gap.js").read_text(encoding="utf-8")
+
+
+def prelude(base: StartupData | None) -> str:
+    """The script that a creator runs first in each of its contexts; its value is to be called last."""
+    return f"{_javascript()}.prepare({json.dumps(_find(base))})"
+
+
+def builtin_gap() -> tuple[str, ...]:
+    """Names of the built-ins that scripts don't have while a snapshot is built, and have when it is loaded.
+
+    Returns
+    -------
+    tuple of str
+        Such as ``"Object.hasOwn"`` or ``"WebAssembly"``; ``[[Prototype]]`` stands for an object without a name.
+
+    Raises
+    ------
+    SnapshotConflictError
+        Where an isolate from a snapshot is open and this V8 can't have another beside it. The comparison is made once
+        in a process, by this or the first creator.
+    """
+    return tuple(sorted({_shown(path, name) for path, name in _find(None)}))
+
+
+def _shown(path: list[str], name: str) -> str:
+    parts = ["[[Prototype]]" if step == "^" else step for step in path if step != "global"]
+    return ".".join([*parts, name.replace("@@", "Symbol.")])
+
+
+def _find(base: StartupData | None) -> Gap:
+    """Compare a creator's context with an ordinary one, both started from `base`, once in a process."""
+    global _gap
+    with _lock:
+        if _gap is None:
+            _gap = []  # the creator that is made for the comparison asks too
+            try:
+                _gap = _compare(base)
+            except BaseException:
+                _gap = None
+                raise
+        return _gap
+
+
+def _compare(base: StartupData | None) -> Gap:
+    from v8snap._v8 import Isolate, SnapshotCreator
+
+    names = () if base is None else base.external_references
+    creator = SnapshotCreator(existing_blob=base, external_references=names)
+    try:
+        while_building = dict(_list(creator.new_context().eval))
+    finally:
+        creator._discard()
+    with Isolate(base, external_references=names) as isolate:
+        afterwards = _list(isolate.new_context().eval)
+    return [
+        (list(path), name)
+        for path, keys in afterwards
+        if path in while_building
+        for name in sorted(set(keys) - set(while_building[path]))
+    ]
+
+
+def _list(evaluate: object) -> list[tuple[tuple[str, ...], list[str]]]:
+    found = json.loads(evaluate(f"{_javascript()}.list()", "v8snap:gap"))  # type: ignore[operator]
+    return [(tuple(path), keys) for path, keys in found]
