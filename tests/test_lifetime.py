@@ -172,6 +172,25 @@ def test_classes_that_users_can_not_make(cls):
         cls()
 
 
+@pytest.mark.parametrize(
+    "cls", [Isolate, SnapshotCreator, v8snap.Context, v8snap.Script, v8snap.JSObject, v8snap.JSFunction]
+)
+def test_objects_that_were_never_initialised(cls):
+    thing = cls.__new__(cls)
+    for name in dir(cls):
+        if name.startswith("_") and name not in ("__enter__", "__len__", "__iter__", "__hash__", "__call__"):
+            continue
+        try:
+            value = getattr(thing, name)
+            if callable(value):
+                value()
+        except (v8snap.V8SnapError, TypeError, AttributeError):
+            pass
+    with Isolate() as iso, iso.new_context() as ctx, pytest.raises(v8snap.ConversionError):
+        ctx.to_js(v8snap.JSSymbol.__new__(v8snap.JSSymbol))
+    repr(thing)
+
+
 def test_initialising_twice_is_refused():
     with Isolate() as iso, pytest.raises(TypeError):
         iso.__init__()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import v8snap
-from v8snap import Isolate, SnapshotCreator
+from v8snap import Isolate, SnapshotCreator, _v8
 
 ROOT = Path(__file__).parent.parent
 
@@ -74,6 +74,23 @@ def test_flags_before_and_after_the_start(child_ok):
         "2",
         "frozen",
     ]
+
+
+@pytest.mark.parametrize("flag", [*_v8._SAFE_SWITCHES, *_v8._SAFE_NUMBERS])
+def test_every_safe_flag_is_safe(child, flag):
+    code = """
+        import sys, v8snap
+        v8snap.set_flags(sys.argv[1])
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval("function run() { return [3, 4].map((x) => x * 2).join() }; run()")
+        with v8snap.Isolate(sc.blob, heap_limit=64 * 2**20) as iso:
+            for _ in range(2):
+                with iso.new_context() as ctx:
+                    print(ctx.eval("let s = 0; for (let i = 0; i < 1e5; i++) s += run().length; s"))
+    """
+    for written in [f"--{flag}=1"] if flag in _v8._SAFE_NUMBERS else [f"--{flag}", f"--no-{flag}"]:
+        done = child(code, written)  # V8 itself may warn, such as that jitless has no WebAssembly
+        assert (done.returncode, done.stdout.split()) == (0, ["300000", "300000"]), (written, done.stderr)
 
 
 def test_a_blob_made_under_other_flags_is_refused(child_ok, make_blob, tmp_path):

@@ -54,6 +54,12 @@ def read_scripts(scripts: Scripts) -> list[tuple[str, str]]:
     return pairs
 
 
+def _as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] | None]:
+    if isinstance(external_references, collections.abc.Mapping):
+        return dict(external_references)
+    return dict.fromkeys(external_references or ())
+
+
 def build(
     scripts: Scripts,
     *,
@@ -103,10 +109,11 @@ def build(
     """
     sources = read_scripts(scripts)
     clock = _Clock(timeout)
+    external_references = _as_mapping(external_references)
     with SnapshotCreator(
         external_references=external_references, function_code=function_code, heap_limit=heap_limit
     ) as sc:
-        for name in external_references or ():
+        for name in external_references:
             sc.context.globals[name] = sc.external(name)
         for name, source in sources:
             sc.context.eval(source, name, timeout=clock.left())
@@ -169,11 +176,7 @@ def warm_up(
 
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
-    externals: dict[str, Callable[..., Any] | None] = dict.fromkeys(blob.external_references)
-    if isinstance(external_references, collections.abc.Mapping):
-        externals.update(external_references)
-    else:
-        externals.update(dict.fromkeys(external_references or ()))
+    externals = {**dict.fromkeys(blob.external_references), **_as_mapping(external_references)}
     with SnapshotCreator(
         existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
     ) as sc:

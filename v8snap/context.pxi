@@ -40,6 +40,8 @@ cdef class Context:
         self._impl.reset()
 
     cdef engine.Context* _ptr(self) except NULL:
+        if self._isolate is None:
+            raise ClosedError("this context was never initialised")
         if self._isolate.closed:
             raise ClosedError("this context's isolate is closed")
         if self._impl.get().closed():
@@ -54,7 +56,7 @@ cdef class Context:
     @property
     def closed(self):
         """Whether it or its isolate is closed: bool."""
-        return self._isolate.closed or self._impl.get().closed()
+        return self._isolate is None or self._isolate.closed or self._impl.get().closed()
 
     def close(self):
         """Close it and every value got from it. Closing twice does nothing."""

@@ -38,12 +38,12 @@ def _live_counts():
 
 
 # Flags that change how JavaScript runs or how the heap is laid out, but can't break the engine's own assumptions.
-_SAFE_FLAGS = frozenset("""
-    always-sparkplug compilation-cache expose-gc flush-bytecode hash-seed interrupt-budget jitless lazy lite-mode maglev
-    max-heap-size max-lazy max-old-space-size max-semi-space-size min-semi-space-size opt optimize-for-size
-    parallel-scavenge predictable predictable-gc-schedule random-seed rehash-snapshot semi-space-growth-factor
-    single-threaded sparkplug stack-trace-limit turbofan use-strict
+# Heap sizes are not among them: V8 dies of a heap too small, and `heap_limit` is checked.
+_SAFE_SWITCHES = frozenset("""
+    always-sparkplug compilation-cache flush-bytecode jitless lazy lite-mode max-lazy opt optimize-for-size
+    parallel-scavenge predictable rehash-snapshot single-threaded sparkplug use-strict
 """.split())
+_SAFE_NUMBERS = frozenset("hash-seed random-seed stack-trace-limit".split())
 
 _flags = []
 
@@ -68,12 +68,13 @@ def set_flags(*flags):
     See V8's ``src/flags/flag-definitions.h``.
     """
     for flag in flags:
-        name, _, value = flag.removeprefix("--").partition("=")
-        plain = name.replace("_", "-")
-        if plain not in _SAFE_FLAGS and plain.removeprefix("no-").removeprefix("no") not in _SAFE_FLAGS:
-            raise ValueError(f"{flag!r} is not among the V8 flags known to be safe: {', '.join(sorted(_SAFE_FLAGS))}")
-        if not flag.startswith("--") or (value and not value.isdecimal()):
-            raise ValueError(f"{flag!r} is not written as V8's flags are: --name, --no-name or --name=number")
+        name, equals, value = flag.removeprefix("--").replace("_", "-").partition("=")
+        is_switch = not equals and name.removeprefix("no-") in _SAFE_SWITCHES
+        is_number = name in _SAFE_NUMBERS and value.isascii() and value.isdecimal() and int(value) < 2**31
+        if not flag.startswith("--") or not (is_switch or is_number):
+            switches = ", ".join(f"--[no-]{switch}" for switch in sorted(_SAFE_SWITCHES))
+            numbers = ", ".join(f"--{number}=N" for number in sorted(_SAFE_NUMBERS))
+            raise ValueError(f"{flag!r} is not among the V8 flags known to be safe: {switches}, {numbers}")
     for flag in flags:
         engine.set_flag(flag.encode())
         _flags.append(flag)

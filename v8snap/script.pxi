@@ -44,6 +44,8 @@ cdef class Script:
         self._impl.reset()
 
     cdef engine.Script* _ptr(self) except NULL:
+        if self._isolate is None:
+            raise ClosedError("this script was never initialised")
         if self._isolate.closed or self._impl.get().closed():
             raise ClosedError("this script is closed: its isolate is")
         return self._impl.get()

@@ -16,6 +16,8 @@ cdef class JSValue:
         self._impl.reset()
 
     cdef engine.Value* _ptr(self) except NULL:
+        if self._context is None:
+            raise ClosedError("this JavaScript value was never initialised")
         if self._context._isolate.closed or self._impl.get().closed():
             raise ClosedError("this JavaScript value is closed: its context or isolate is")
         return self._impl.get()
