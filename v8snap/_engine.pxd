@@ -35,6 +35,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     string library_build_id() except +raise_python_error
     void set_flag(const string& flag) except +raise_python_error
     cbool v8_started() noexcept
+    void set_python_main_thread(unsigned long ident) noexcept
 
     struct LiveCounts:
         long isolates
@@ -80,6 +81,7 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         Value* (*find)(PyObject* object) noexcept
         PyObject* undefined
         PyObject* bigint_type
+        PyObject* js_error
 
     void set_proxy_hooks(const ProxyHooks& hooks) noexcept
 

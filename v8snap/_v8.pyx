@@ -21,7 +21,10 @@ import atexit
 import collections.abc
 import enum
 import hashlib
+import operator
+import os
 import platform
+import threading
 import weakref
 
 from v8snap import errors, gap
@@ -51,4 +54,5 @@ _hooks.make = _make_proxy
 _hooks.find = _find_value
 _hooks.undefined = <PyObject*>undefined
 _hooks.bigint_type = <PyObject*>BigInt
+_hooks.js_error = <PyObject*>errors.JSError
 engine.set_proxy_hooks(_hooks)

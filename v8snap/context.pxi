@@ -64,7 +64,11 @@ cdef class Context:
             self._impl.get().close()
 
     def __enter__(self):
+        self._ptr()
         return self
+
+    def __reduce__(self):
+        raise TypeError("a context lives in V8 and can't be copied or pickled")
 
     def __exit__(self, *exc_info):
         self.close()
@@ -139,7 +143,7 @@ cdef class Context:
         ClosedError
         """
         cdef engine.Context* impl = self._ptr()
-        code = _open_code_cache(cached_data) if cached_data is not None else None
+        code = _open_code_cache(source, cached_data) if cached_data is not None else None
         cdef PyObject* given = NULL
         if code is not None:
             given = <PyObject*>code

@@ -51,6 +51,7 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memor
     OSError
         Where the folder can't be written.
     """
+    _check_key(key)
     path = Path(path)
     header = {
         **header,
@@ -91,6 +92,7 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
     OSError
         Where it can't be read.
     """
+    _check_key(key)
     with open(path, "rb") as file:
         if map_file and os.fstat(file.fileno()).st_size > 0:
             content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -118,6 +120,11 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
     if key is not None and hashlib.sha256(blob).hexdigest() != header["sha256"]:
         raise SnapshotCorruptError(f"{os.fspath(path)}: the blob is damaged")
     return header, blob
+
+
+def _check_key(key: bytes | None) -> None:
+    if key is not None and len(key) == 0:
+        raise ValueError("an empty key signs nothing: anybody has it")
 
 
 def _umask() -> int:

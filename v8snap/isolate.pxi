@@ -13,6 +13,8 @@ def _close_at_exit():
 cdef size_t _checked_heap_limit(heap_limit, blob) except? 0:
     if heap_limit is None:
         return 0
+    if not isinstance(heap_limit, int):
+        raise TypeError(f"heap_limit is an int, bytes, or None, not {type(heap_limit).__name__}")
     least = 8 * 2**20 if blob is None else 32 * 2**20 + 4 * len(blob)
     if heap_limit < least:
         raise ValueError(f"heap_limit must be at least {least:,} bytes here: V8 dies of a heap too small to start with")
@@ -75,7 +77,8 @@ cdef class Isolate:
     cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
     cdef dict _externals
     cdef object _snapshot    # V8 reads from the blob as long as the isolate lives
-    cdef object _data_context
+    cdef Context _data_context
+    cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
     cdef object __weakref__
 
@@ -87,9 +90,12 @@ cdef class Isolate:
         try:
             self._impl = engine.create_isolate(options)
         except errors.SnapshotConflictError:
+            pass
+        if self._impl.get() == NULL:
             # Isolates that nobody can reach any more may be all that is in the way.
             _collect_garbage()
             self._impl = engine.create_isolate(options)
+        self._taken = True
         _open_isolates.add(self)
 
     @staticmethod
@@ -154,10 +160,15 @@ cdef class Isolate:
             self._impl.get().abandon()
 
     def __enter__(self):
+        if self.closed:
+            raise ClosedError("this isolate is closed")
         return self
 
     def __exit__(self, *exc_info):
         self.close()
+
+    def __reduce__(self):
+        raise TypeError("an isolate lives in V8 and can't be copied or pickled: its snapshot can")
 
     def __dealloc__(self):
         if self._impl.get() != NULL:
@@ -193,7 +204,7 @@ cdef class Isolate:
 
     def _context_index(self, which):
         if not isinstance(which, str):
-            which = which.__index__()
+            which = operator.index(which)
         if self._snapshot is None:
             raise NotInSnapshotError(f"there is no context {which!r}: this isolate was not started from a snapshot")
         return self._snapshot._context_index(which)
@@ -223,9 +234,11 @@ cdef class Isolate:
         if self._snapshot is None:
             raise NotInSnapshotError(f"there is no data {which!r}: this isolate was not started from a snapshot")
         cdef size_t index = self._snapshot._data_index(which, "isolate")
-        if self._data_context is None or self._data_context.closed:
-            self._data_context = self.new_context()
-        cdef PyObject* value = impl.data(dereference((<Context>self._data_context)._ptr()), index)
+        cdef Context where = self._data_context  # kept here: another thread may put its own in place
+        if where is None or where.closed:
+            where = Context._adopt(self, move(impl.new_context()), None)
+            self._data_context = where
+        cdef PyObject* value = impl.data(dereference(where._ptr()), index)
         if value == NULL:
             raise NotInSnapshotError(f"the snapshot has no data {which!r} for the isolate, or it was fetched before")
         return _take(value)

@@ -27,6 +27,14 @@ def _translate_error(int code, str message, details):
 engine.set_error_translator(_translate_error)
 
 
+def _note_main_thread():
+    engine.set_python_main_thread(threading.main_thread().ident)
+
+
+_note_main_thread()
+os.register_at_fork(after_in_child=_note_main_thread)
+
+
 def _throw_error(int code, str message):
     """Let the engine throw one of its codes: for the tests of each."""
     engine.throw_error(code, message.encode())

@@ -4,14 +4,18 @@
 _CODE_CACHE_MAGIC = b"v8snap-cache1\0"
 
 
-def _open_code_cache(cached_data):
-    """V8's cache out of ours, or None where it isn't what was made."""
-    data = bytes(cached_data)
+def _code_cache_head(source, body):
+    """What stands before V8's cache: V8 itself compares no more of the source than its length."""
+    encoded = source.encode("utf-8", "surrogatepass")
+    return _CODE_CACHE_MAGIC + hashlib.sha256(hashlib.sha256(encoded).digest() + body).digest()
+
+
+def _open_code_cache(source, cached_data):
+    """V8's cache out of ours, or None where it isn't what was made of this source."""
+    data = bytes(memoryview(cached_data))
     start = len(_CODE_CACHE_MAGIC) + 32
-    if not data.startswith(_CODE_CACHE_MAGIC) or len(data) <= start:
-        return None
     body = data[start:]
-    return body if hashlib.sha256(body).digest() == data[len(_CODE_CACHE_MAGIC):start] else None
+    return body if body and data[:start] == _code_cache_head(source, body) else None
 
 
 @cython.no_gc_clear
@@ -84,7 +88,7 @@ cdef class Script:
         After a run it also has the functions that ran. It fits this V8 and these flags only. Treat it as code.
         """
         body = self._ptr().code_cache()
-        return _CODE_CACHE_MAGIC + hashlib.sha256(body).digest() + body
+        return _code_cache_head(self._source, body) + body
 
     @property
     def cache_rejected(self):

@@ -69,7 +69,9 @@ cdef class SnapshotCreator:
         self._isolate_data = {}
         self._context_data = []
         self._places = []
-        if (<Isolate>self._isolate)._externals is not None and not self._isolate.closed:
+        if self._isolate.closed:
+            raise ClosedError("this isolate is closed")
+        if self._isolate._taken:
             raise SnapshotError("a creator takes an isolate made by Isolate.allocate() and used by nobody yet")
         cdef engine.IsolateOptions options
         externals = _as_externals(external_references)
@@ -83,13 +85,12 @@ cdef class SnapshotCreator:
             self._impl = engine.create_snapshot_creator(
                 dereference(self._isolate._ptr()), options, len(self._names))
         except errors.SnapshotConflictError:
+            pass
+        if self._impl.get() == NULL:
             _collect_garbage()
             self._impl = engine.create_snapshot_creator(
                 dereference(self._isolate._ptr()), options, len(self._names))
-        except BaseException:
-            if isolate is not None and not self._isolate.closed:
-                self._isolate._externals = None  # it can be given to another creator
-            raise
+        self._isolate._taken = True
         self._isolate._scripts = [] if base is None else [dict(script) for script in base.scripts]
 
     def __dealloc__(self):
@@ -295,9 +296,9 @@ cdef class SnapshotCreator:
 
         from v8snap.startup_data import StartupData
 
-        cdef engine.SnapshotCreator* impl = self._ptr()
         code = self._function_code if function_code is None else FunctionCodeHandling(function_code)
         metadata = None if metadata is None else json.loads(json.dumps(metadata))
+        cdef engine.SnapshotCreator* impl = self._ptr()
         base = self._isolate._snapshot
         needed = set(impl.used_externals()) | set(() if base is None else base.external_references)
         header = {

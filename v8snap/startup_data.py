@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import operator
 import os
 import platform
 import subprocess
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any
 from v8snap import _v8, blob_layout, file_format
 from v8snap.errors import (
     ExternalReferenceError,
+    JSTimeoutError,
     NotInSnapshotError,
     SnapshotBuildCrashed,
+    SnapshotCorruptError,
     SnapshotFlagsError,
     SnapshotVersionError,
 )
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StartupData"]
 
+MOST_DATA = 2**32
 #: What is known of a raw blob that came without a header.
 EMPTY_HEADER: dict[str, Any] = {
     "v8_version": None,
@@ -64,7 +68,12 @@ class StartupData(_v8.BlobBuffer):
     """
 
     def __init__(self, raw: bytes | bytearray | memoryview) -> None:
-        self._adopt(memoryview(bytes(raw)), EMPTY_HEADER, checked=False)
+        if isinstance(raw, str | os.PathLike):
+            raise TypeError(f"a snapshot is bytes or a StartupData; for the file {raw!r} use StartupData.load()")
+        content = bytes(memoryview(raw))
+        if content.startswith(file_format.MAGIC):
+            raise SnapshotCorruptError("these are the bytes of a .v8snap file: use StartupData.load()")
+        self._adopt(memoryview(content), EMPTY_HEADER, checked=False)
 
     @classmethod
     def _make(cls, raw: bytes | memoryview, header: Mapping[str, Any], *, checked: bool = True) -> StartupData:
@@ -74,10 +83,11 @@ class StartupData(_v8.BlobBuffer):
         return self
 
     def _adopt(self, raw: memoryview, header: Mapping[str, Any], *, checked: bool) -> None:
-        self._set_buffer(raw.toreadonly())
-        self._layout = blob_layout.read_layout(raw)
+        layout = blob_layout.read_layout(raw)
         if not checked:
-            blob_layout.verify_checksum(raw, self._layout, (_v8.adler32_from_zero, _v8.fletcher32))
+            blob_layout.verify_checksum(raw, layout, (_v8.adler32_from_zero, _v8.fletcher32))
+        self._set_buffer(raw.toreadonly())
+        self._layout = layout
         self._header = {**EMPTY_HEADER, **header}
 
     # ------------------------------------------------------------ what the blob says
@@ -197,6 +207,8 @@ class StartupData(_v8.BlobBuffer):
             Where V8 died of it; `message` has its last words.
         SnapshotVersionError, SnapshotFlagsError
             Where it isn't for this V8.
+        JSTimeoutError
+            Where it took too long.
         """
         self._check_usable()
         with tempfile.TemporaryDirectory(prefix="v8snap-") as folder:
@@ -205,9 +217,12 @@ class StartupData(_v8.BlobBuffer):
             program = "from v8snap.startup_data import _load_everything as f; import sys; f(sys.argv[1], sys.argv[2:])"
             command = [sys.executable, "-c", program, str(path), *_v8.flags()]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-            done = subprocess.run(
-                command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-            )
+            try:
+                done = subprocess.run(
+                    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+                )
+            except subprocess.TimeoutExpired:
+                raise JSTimeoutError("loading the snapshot in a helper process took longer than its timeout") from None
         if done.returncode != 0:
             said = (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
             raise SnapshotBuildCrashed(f"V8 can't load this snapshot: {said}")
@@ -257,7 +272,8 @@ class StartupData(_v8.BlobBuffer):
     def _data_index(self, which: int | str, scope: int | str | None) -> int:
         """Index of data by index or name; `scope` is "isolate", None (default context) or an added context's index."""
         if not isinstance(which, str):
-            if which < 0:
+            which = operator.index(which)
+            if not 0 <= which < MOST_DATA:
                 raise NotInSnapshotError(f"the snapshot has no data {which}")
             return which
         key = "default" if scope is None else str(scope)

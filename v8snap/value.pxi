@@ -19,8 +19,11 @@ cdef class JSValue:
         if self._context is None:
             raise ClosedError("this JavaScript value was never initialised")
         if self._context._isolate.closed or self._impl.get().closed():
-            raise ClosedError("this JavaScript value is closed: its context or isolate is")
+            raise ClosedError("this JavaScript value is closed with its context or isolate: to_py() copies what is to stay")
         return self._impl.get()
+
+    def __reduce__(self):
+        raise TypeError("a JavaScript value lives in V8 and can't be copied or pickled: to_py() gives Python data")
 
     cdef str _label(self):
         """What a repr shows; a repr never raises."""
@@ -112,7 +115,10 @@ cdef class JSObject(JSValue):
         return True
 
     def __dir__(self):
-        names = self._ptr().keys()
+        try:
+            names = self._ptr().keys()
+        except errors.V8SnapError:
+            names = []
         return sorted({*object.__dir__(self), *[name for name in names if name.isidentifier()]})
 
     def _ipython_key_completions_(self):
@@ -219,9 +225,16 @@ cdef class JSArray(JSObject):
     def __repr__(self):
         return "<JSArray closed>" if self._label() == "closed" else f"<JSArray of {len(self)}>"
 
-    clear = _Sequence.clear
+    def clear(self):
+        """Remove all elements."""
+        self._replace([])
+
+    def extend(self, values):
+        """Append each of `values`, which may be this array itself."""
+        for value in list(values):
+            self.append(value)
+
     count = _Sequence.count
-    extend = _Sequence.extend
     index = _Sequence.index
     pop = _Sequence.pop
     remove = _Sequence.remove
@@ -247,7 +260,9 @@ cdef class JSFunction(JSObject):
 
     cdef JSObject _receiver
 
-    def __call__(self, *args):
+    def __call__(self, *args, **kwargs):
+        if kwargs:
+            raise TypeError("JavaScript functions take no keyword arguments: pass a dict as the last argument")
         cdef engine.Value* receiver = NULL
         if self._receiver is not None:
             receiver = self._receiver._ptr()

@@ -18,7 +18,7 @@ struct IsolateOptions {
   std::string heap_identity;      // equal for blobs whose read-only heaps are known to be the same
   size_t heap_limit = 0;          // bytes; 0: V8's default
   PyObject* callables = nullptr;  // dict id -> callable: Python functions that JavaScript holds
-  std::string prelude;              // creators: a script, UTF-8, for each new context; see SnapshotCreator
+  std::string prelude;            // creators: a script, UTF-8, for each new context; see SnapshotCreator
   PyObject* externals = nullptr;  // dict name -> callable or None: the external references
 };
 

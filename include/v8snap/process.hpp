@@ -19,6 +19,9 @@ void set_flag(const std::string& flag);
 // Whether V8 is started: from then on flags can't change, and a child made by fork can't use V8.
 bool v8_started();
 
+// Which thread Python runs signal handlers in (threading's ident): at import, and again after a fork.
+void set_python_main_thread(unsigned long ident);
+
 // Native objects that are alive in this process.
 struct LiveCounts {
   long isolates;

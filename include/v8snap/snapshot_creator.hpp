@@ -36,10 +36,10 @@ class SnapshotCreator {
   virtual void discard() = 0;
 };
 
-// options.prelude is run first in each context. Its value is a function that is called last, to undo what only the build
-// needed; it gives what can't be in a snapshot as space-separated paths, "" for nothing.
-// Makes `isolate` (from allocate_isolate) the creator's. `base_contexts` is the number of added contexts in
-// options.blob, all of which are carried over.
+// options.prelude is run first in each context. Its value is a function that is called last, to undo what only the
+// build needed; it gives what can't be in a snapshot as space-separated paths, "" for nothing. Makes `isolate` (from
+// allocate_isolate) the creator's. `base_contexts` is the number of added contexts in options.blob, all of which are
+// carried over.
 std::unique_ptr<SnapshotCreator> create_snapshot_creator(Isolate& isolate, const IsolateOptions& options,
                                                          size_t base_contexts);
 

@@ -51,6 +51,7 @@ struct ProxyHooks {
   Value* (*find)(PyObject* object);
   PyObject* undefined;    // the `undefined` singleton, borrowed for good
   PyObject* bigint_type;  // v8snap.BigInt, borrowed for good
+  PyObject* js_error;     // v8snap.JSError, borrowed for good
 };
 void set_proxy_hooks(const ProxyHooks& hooks);
 

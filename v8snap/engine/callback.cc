@@ -1,5 +1,9 @@
 // Python functions that JavaScript calls. A function made here holds as its data either a number, the id of a callable
 // that its isolate knows, or a string, the name of an external reference: only the latter can be in a snapshot.
+#include <unistd.h>
+
+#include <cstdio>
+
 #include "internal.hpp"
 
 namespace v8snap {
@@ -48,14 +52,25 @@ std::string summary_of(PyObject* exception) {
 
 void forget_error(const v8::WeakCallbackInfo<ThrownException>& info) { info.GetParameter()->error.Reset(); }
 
+// What JavaScript threw, where that is what passes through Python now: it stays the same object.
+v8::Local<v8::Value> thrown_before(IsolateImpl& isolate, PyObject* exception) {
+  if (PyObject_IsInstance(exception, proxy_hooks().js_error) != 1) return {};
+  PyRef value(PyObject_GetAttrString(exception, "value"));
+  Value* found = value ? proxy_hooks().find(value.get()) : nullptr;
+  PyErr_Clear();
+  auto* impl = static_cast<ValueImpl*>(found);
+  if (impl == nullptr || &impl->isolate() != &isolate || impl->closed()) return {};
+  return impl->local();
+}
+
 // Turns Python's current exception into one of JavaScript's.
 void pass_on_exception(IsolateImpl& isolate) {
-  if (isolate.stop_reason != StopReason::kNone) {
-    PyErr_Clear();  // V8 is unwinding already, and the outermost call says why
-    return;
-  }
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) {
     isolate.stash_python_exception();  // KeyboardInterrupt and SystemExit are not for JavaScript to catch
+    return;
+  }
+  if (isolate.stop_reason != StopReason::kNone) {
+    PyErr_Clear();  // V8 is unwinding already, and the outermost call says why
     return;
   }
   PyObject *type, *value, *traceback;
@@ -70,8 +85,9 @@ void pass_on_exception(IsolateImpl& isolate) {
            .ToLocal(&message)) {
     message = v8::String::Empty(isolate.v8);
   }
-  v8::Local<v8::Value> error = v8::Exception::Error(message);
   PyRef exception(value);
+  v8::Local<v8::Value> error = thrown_before(isolate, value);
+  if (error.IsEmpty()) error = v8::Exception::Error(message);
   auto record = std::make_unique<ThrownException>();
   record->id = isolate.next_id++;
   isolate.keep(record->id, exception.get());
@@ -79,6 +95,23 @@ void pass_on_exception(IsolateImpl& isolate) {
   record->error.SetWeak(record.get(), forget_error, v8::WeakCallbackType::kParameter);
   isolate.thrown.push_back(std::move(record));
   isolate.v8->ThrowException(error);
+}
+
+void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
+  try {
+    pass_on_exception(isolate);
+  } catch (...) {
+    PyErr_Clear();
+    isolate.request_stop(StopReason::kMemory, 1);  // nothing but memory can lack there
+  }
+}
+
+// The callback forked, and this is the child: V8's frames are below, and V8's memory is not there.
+[[noreturn]] void end_forked_child() {
+  if (PyErr_Occurred() != nullptr) PyErr_Print();  // exits as it says, for SystemExit
+  std::fputs("v8snap: a child forked in a JavaScript callback can't return from it: end it with os._exit()\n", stderr);
+  std::fflush(nullptr);
+  _exit(1);
 }
 
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
@@ -156,8 +189,9 @@ void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
       throw PythonError();
     }
   } catch (...) {
-    pass_on_exception(isolate);
+    if (!isolate.forked()) pass_on_exception_safely(isolate);
   }
+  if (isolate.forked()) end_forked_child();
 }
 
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable) {

@@ -17,6 +17,24 @@ v8::Local<v8::Context> ContextImpl::local() const {
   return slot_->context_handle.Get(isolate_.v8);
 }
 
+v8::Local<v8::Function> ContextImpl::strict_set() {
+  v8::Isolate* isolate = isolate_.v8;
+  if (slot_->strict_set.IsEmpty()) {
+    v8::Local<v8::Context> context = local();
+    v8::ScriptOrigin origin = compat::script_origin(isolate, literal(isolate, "v8snap:set"));
+    v8::ScriptCompiler::Source source(
+        literal(isolate, "(function () { 'use strict'; return (object, key, value) => { object[key] = value } })()"),
+        origin);
+    v8::Local<v8::Value> function = run_js(*this, 0, [&] {
+      v8::Local<v8::Script> script;
+      if (!v8::ScriptCompiler::Compile(context, &source).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
+      return script->Run(context);
+    });
+    slot_->strict_set.Reset(isolate, function.As<v8::Function>());
+  }
+  return slot_->strict_set.Get(isolate);
+}
+
 void ContextImpl::close() {
   if (slot_->closed || isolate_.closed()) return;
   if (isolate_.forked()) {

@@ -93,6 +93,8 @@ class DeepCopy {
   }
 
  private:
+  static constexpr uint32_t kBreath = 1u << 16;
+
   struct Seen {
     v8::Local<v8::Object> object;
     PyRef copy;
@@ -113,12 +115,24 @@ class DeepCopy {
   }
 
   void copy_array(v8::Local<v8::Array> array, PyObject* into) {
+    constexpr uint32_t kMostElements = 1u << 27;  // more than a dense array can have: a sparse one
+    if (array->Length() > kMostElements) throw_conversion("the array is too long for a list");
     // Asked anew each time: a getter may have shortened it.
     for (uint32_t i = 0; i < array->Length(); ++i) {
+      if (i % kBreath == kBreath - 1) take_breath();
       v8::Local<v8::Value> element;
       if (!array->Get(local_, i).ToLocal(&element)) throw Pending();
       checked(PyList_Append(into, copy(element).get()));
     }
+  }
+
+  // In the middle of a long copy: other threads may have the GIL, Ctrl-C and terminate() are heard.
+  void take_breath() {
+    {
+      GilRelease others_first;
+    }
+    if (PyErr_CheckSignals() < 0) throw PythonError();
+    if (context_.isolate().stop_reason != StopReason::kNone) throw Pending();
   }
 
   void copy_object(v8::Local<v8::Object> object, PyObject* into) {
@@ -140,15 +154,20 @@ class DeepCopy {
   void copy_collection(v8::Local<v8::Object> object, PyObject* into) {
     const bool is_map = object->IsMap();
     v8::Local<v8::Array> entries = is_map ? object.As<v8::Map>()->AsArray() : object.As<v8::Set>()->AsArray();
-    for (uint32_t i = 0; i < entries->Length(); i += is_map ? 2 : 1) {
+    const uint32_t step = is_map ? 2 : 1;
+    for (uint32_t i = 0; i < entries->Length(); i += step) {
       v8::Local<v8::Value> key, value;
       if (!entries->Get(local_, i).ToLocal(&key)) throw Pending();
       if (!is_map) {
         checked(PySet_Add(into, hashable(key).get()));
-        continue;
+      } else {
+        if (!entries->Get(local_, i + 1).ToLocal(&value)) throw Pending();
+        checked(PyDict_SetItem(into, hashable(key).get(), copy(value).get()));
       }
-      if (!entries->Get(local_, i + 1).ToLocal(&value)) throw Pending();
-      checked(PyDict_SetItem(into, hashable(key).get(), copy(value).get()));
+      // 1 and true are two keys there and one here.
+      if (PyObject_Size(into) != static_cast<Py_ssize_t>(i / step + 1)) {
+        throw_conversion("two keys of a Map or Set are one key in Python");
+      }
     }
   }
 
@@ -236,12 +255,16 @@ class FromPython {
   v8::Local<v8::Value> container(PyObject* object, void (FromPython::*fill)(PyObject*, v8::Local<v8::Object>)) {
     check_native_stack();
     auto known = seen_.find(object);
-    if (known != seen_.end()) return known->second;
+    if (known != seen_.end()) return known->second.object;
+    constexpr Py_ssize_t kMostElements = Py_ssize_t{1} << 26;  // V8 dies of the memory for more
+    constexpr Py_ssize_t kMostReserved = Py_ssize_t{1} << 20;
+    const Py_ssize_t length = PyDict_Check(object) ? PyDict_GET_SIZE(object) : PySequence_Fast_GET_SIZE(object);
+    if (length > kMostElements) throw_conversion("too many elements for one JavaScript object");
     v8::Local<v8::Object> result =
         PyDict_Check(object)
             ? v8::Object::New(isolate_)
-            : v8::Array::New(isolate_, static_cast<int>(PySequence_Fast_GET_SIZE(object))).As<v8::Object>();
-    seen_.emplace(object, result);
+            : v8::Array::New(isolate_, static_cast<int>(std::min(length, kMostReserved))).As<v8::Object>();
+    seen_.emplace(object, Seen{result, PyRef::borrow(object)});
     (this->*fill)(object, result);
     return result;
   }
@@ -262,7 +285,10 @@ class FromPython {
     }
   }
 
-  static void put(v8::Maybe<bool> done) {
+  void put(v8::Maybe<bool> done) const {
+    if (std::exchange(context_.isolate().over_heap_limit, false)) {
+      throw Error(ErrorCode::kMemory, "the converted data reached the heap limit");
+    }
     if (!done.FromMaybe(false)) throw Error(ErrorCode::kInternal, "V8 refused a property of a new object");
   }
 
@@ -279,7 +305,11 @@ class FromPython {
   ContextImpl& context_;
   v8::Isolate* isolate_;
   v8::Local<v8::Context> local_;
-  std::unordered_map<PyObject*, v8::Local<v8::Object>> seen_;
+  struct Seen {
+    v8::Local<v8::Object> object;
+    PyRef source;  // its address is the key: nothing else may get it
+  };
+  std::unordered_map<PyObject*, Seen> seen_;
 };
 
 bool is_high(uint32_t unit) { return unit >= 0xD800 && unit < 0xDC00; }
@@ -373,6 +403,7 @@ PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value) {
 PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {
   v8::TryCatch caught(context.isolate().v8);
   bool failed = false;
+  std::exception_ptr error;
   PyRef result;
   {
     // The GIL is kept: building Python objects takes more of the time than any getter.
@@ -381,12 +412,21 @@ PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {
       result = DeepCopy(context).copy(value);
     } catch (const DeepCopy::Pending&) {
       failed = true;
+    } catch (...) {
+      error = std::current_exception();
     }
+  }
+  if (error != nullptr) {
+    forget_stop(context);
+    std::rethrow_exception(error);
   }
   check_run(context, caught, failed);
   return result.release();
 }
 
-v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object) { return FromPython(context).convert(object); }
+v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object) {
+  context.isolate().over_heap_limit = false;
+  return FromPython(context).convert(object);
+}
 
 }  // namespace v8snap

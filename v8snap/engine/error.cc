@@ -1,6 +1,9 @@
 // Error codes and the one way they become Python exceptions.
 #include "v8snap/error.hpp"
 
+#include <cxxabi.h>
+#include <unistd.h>
+
 #include "internal.hpp"
 
 namespace v8snap {
@@ -45,6 +48,42 @@ void raise_python_error() noexcept {
 }
 
 void throw_error(int code, const std::string& message) { throw Error(static_cast<ErrorCode>(code), message); }
+
+namespace {
+
+[[noreturn]] void stop_thread() {
+  for (;;) pause();
+}
+
+// Whether this thread has no way back into Python. The main thread, which ends the interpreter, has.
+bool is_left_behind() {
+#if PY_VERSION_HEX >= 0x030D0000
+  const bool ends = Py_IsFinalizing() != 0;
+#else
+  const bool ends = _Py_IsFinalizing() != 0;
+#endif
+  return ends && PyThread_get_thread_ident() != python_main_thread();
+}
+
+}  // namespace
+
+void take_gil(PyThreadState* state) {
+  if (is_left_behind()) stop_thread();
+  try {
+    PyEval_RestoreThread(state);
+  } catch (abi::__forced_unwind&) {
+    stop_thread();
+  }
+}
+
+PyGILState_STATE take_gil() {
+  if (is_left_behind()) stop_thread();
+  try {
+    return PyGILState_Ensure();
+  } catch (abi::__forced_unwind&) {
+    stop_thread();
+  }
+}
 
 PyRef checked(PyObject* owned) {
   if (owned == nullptr) throw PythonError();

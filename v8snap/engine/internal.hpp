@@ -29,6 +29,10 @@ namespace v8snap {
 class IsolateImpl;
 class ContextImpl;
 
+// A number for the calling thread that is never used again, unlike the system's ids.
+unsigned long thread_number();
+unsigned long python_main_thread();
+
 // ---------------------------------------------------------------- Python
 
 // An owned reference. Destroyed with the GIL held.
@@ -62,10 +66,15 @@ PyRef checked(PyObject* owned);
 // The same for calls that return -1 on failure.
 int checked(int status);
 
+// While the interpreter ends, a thread that asks for the GIL never gets it: these then stop the thread for good,
+// because Python would unwind it through destructors and V8's frames.
+void take_gil(PyThreadState* state);
+PyGILState_STATE take_gil();
+
 class GilRelease {
  public:
   GilRelease() : state_(PyEval_SaveThread()) {}
-  ~GilRelease() { PyEval_RestoreThread(state_); }
+  ~GilRelease() { take_gil(state_); }
   GilRelease(const GilRelease&) = delete;
 
  private:
@@ -74,7 +83,7 @@ class GilRelease {
 
 class GilHold {
  public:
-  GilHold() : state_(PyGILState_Ensure()) {}
+  GilHold() : state_(take_gil()) {}
   ~GilHold() { PyGILState_Release(state_); }
   GilHold(const GilHold&) = delete;
 
@@ -120,10 +129,13 @@ struct Run {
   int level;        // 1 for the outermost
   double deadline;  // seconds of the steady clock; 0: none
   bool signals;     // on Python's main thread: look for Ctrl-C
+  bool holds_gil;   // let other Python threads have it now and then
   Run* previous = nullptr;
   Run* next = nullptr;
 };
 double steady_seconds();
+// Makes sure of the thread: throws where none can be made. Before any watchdog_add().
+void watchdog_start();
 void watchdog_add(Run* run);
 void watchdog_remove(Run* run);
 
@@ -136,7 +148,8 @@ struct Slot {
   v8::Global<v8::Value> value;
   v8::Global<v8::Context> context_handle;
   v8::Global<v8::UnboundScript> script;
-  ContextImpl* context;  // the context a value belongs to; closed with it
+  v8::Global<v8::Function> strict_set;  // a context's helper, see ValueImpl::set
+  ContextImpl* context;                 // the context a value belongs to; closed with it
   LiveKind kind;
   bool closed = false;
   std::atomic<bool> counted{true};  // among the live ones: until it is closed or handed back
@@ -159,6 +172,18 @@ struct PythonFunction {
 struct ThrownException {
   long id;
   v8::Global<v8::Value> error;
+};
+
+// The handles that a snapshot creator keeps until the blob is made.
+struct CreatorParts {
+  struct Datum {
+    v8::Global<v8::Context> context;  // empty: the isolate's
+    v8::Global<v8::Value> value;
+  };
+
+  v8::Global<v8::Context> standard;
+  std::vector<v8::Global<v8::Context>> added;
+  std::vector<Datum> data;
 };
 
 // ---------------------------------------------------------------- isolate
@@ -206,16 +231,20 @@ class IsolateImpl final : public Isolate {
 
   v8::Isolate* v8 = nullptr;
   std::unique_ptr<compat::Creator> creator;
-  int task_calls = 0;  // JavaScript functions that tasks of V8's have called
+  bool over_heap_limit = false;  // noticed by the collector since it was last asked for
+  int task_calls = 0;            // JavaScript functions that tasks of V8's have called
   IsolateOptions options;
   bool allocated = false;  // waits for a creator
   bool is_creator = false;
-  std::thread::id creator_thread;
+  unsigned long creator_thread = 0;
+  // What a creator that was dropped while its JavaScript ran left behind: the last Entry ends it.
+  std::unique_ptr<CreatorParts> orphaned;
 
   std::mutex gate;  // whose turn it is; taken before V8's own lock so that waiting never holds the GIL
-  std::atomic<std::thread::id> owner{};
-  int depth = 0;      // entries by the owner
-  int run_level = 0;  // nested runs of JavaScript
+  std::atomic<unsigned long> owner{0};  // a thread_number(), 0: nobody
+  bool in_interrupt = false;            // a signal handler runs in the middle of JavaScript: V8 can't be entered
+  int depth = 0;                        // entries by the owner
+  int run_level = 0;                    // nested runs of JavaScript
   ContextImpl* current = nullptr;
 
   std::mutex stop_mutex;
@@ -280,6 +309,8 @@ class ContextImpl final : public Context {
   PyObject* owner() const { return owner_; }
   // Inside an Entry. Throws kClosed.
   v8::Local<v8::Context> local() const;
+  // (object, key, value) => { object[key] = value }, in strict mode.
+  v8::Local<v8::Function> strict_set();
 
  private:
   IsolateImpl& isolate_;
@@ -357,6 +388,8 @@ class RunScope {
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.
 void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed);
+// After a run that ended by an exception of the engine's or Python's: a stop that was for it is over.
+void forget_stop(ContextImpl& context);
 
 // Runs `function() -> Maybe-like` with the GIL released and gives its value, or throws.
 template <class Function>

@@ -11,17 +11,20 @@ namespace {
 constexpr size_t kHeadroom = 256u << 20;
 
 size_t near_heap_limit(void* data, size_t current, size_t) {
-  static_cast<IsolateImpl*>(data)->request_stop(StopReason::kMemory, 1);
+  auto* self = static_cast<IsolateImpl*>(data);
+  self->over_heap_limit = true;
+  self->request_stop(StopReason::kMemory, 1);
   return current + kHeadroom;
 }
 
-// Creators of older V8s know no limit: look after each collection.
+// V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
+// heap is looked at after each collection too.
 void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
   auto* self = static_cast<IsolateImpl*>(data);
-  if (self->run_level == 0) return;
   v8::HeapStatistics statistics;
   isolate->GetHeapStatistics(&statistics);
   if (statistics.used_heap_size() + statistics.external_memory() > self->options.heap_limit) {
+    self->over_heap_limit = true;
     self->request_stop(StopReason::kMemory, 1);
   }
 }
@@ -67,7 +70,6 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
     GilRelease nogil;
     v8 = v8::Isolate::New(params);
   }
-  if (options.heap_limit > 0) v8->AddNearHeapLimitCallback(near_heap_limit, this);
   start_common();
 }
 
@@ -78,7 +80,7 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   fork_generation_ = v8snap::fork_generation();
   allocated = false;
   is_creator = true;
-  creator_thread = std::this_thread::get_id();
+  creator_thread = thread_number();
   startup_data_ = {options.blob, static_cast<int>(options.blob_size)};
   allocator_.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
   v8::Isolate::CreateParams params;
@@ -90,7 +92,6 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
     v8 = v8::Isolate::Allocate();
     creator = std::make_unique<compat::Creator>(v8, params);
   }
-  if (options.heap_limit > 0) v8->AddGCEpilogueCallback(heap_check, this);
   // A creator's errors have no `stack`: the trace comes from V8's message.
   v8->SetCaptureStackTraceForUncaughtExceptions(true, 50, v8::StackTrace::kDetailed);
   start_common();
@@ -99,6 +100,10 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
 
 void IsolateImpl::start_common() {
   v8->SetData(0, this);
+  // Without a limit of ours as well: V8 would end the process at its own.
+  v8->AddNearHeapLimitCallback(near_heap_limit, this);
+  v8->AutomaticallyRestoreInitialHeapLimit();
+  if (options.heap_limit > 0) v8->AddGCEpilogueCallback(heap_check, this);
   used_externals = PySet_New(nullptr);
   count_live(LiveKind::kIsolate, 1);
 }
@@ -157,7 +162,7 @@ void IsolateImpl::close() {
     return;
   }
   if (is_creator) throw Error(ErrorCode::kSnapshot, "this isolate belongs to a snapshot creator, which closes it");
-  if (owner.load() == std::this_thread::get_id()) {
+  if (owner.load() == thread_number()) {
     throw Error(ErrorCode::kSnapshot, "the isolate is running JavaScript that called this: close it afterwards");
   }
   if (!gate.try_lock()) {
@@ -182,7 +187,7 @@ void IsolateImpl::abandon() noexcept {
     closed_ = true;
     return;
   }
-  if (is_creator || owner.load() == std::this_thread::get_id() || !gate.try_lock()) return;
+  if (is_creator || owner.load() == thread_number() || !gate.try_lock()) return;
   gate.unlock();
   try {
     close();
@@ -202,6 +207,7 @@ void Slot::reset() {
   value.Reset();
   context_handle.Reset();
   script.Reset();
+  strict_set.Reset();
 }
 
 void IsolateImpl::link(Slot* slot) {
@@ -234,17 +240,19 @@ void IsolateImpl::drain() noexcept {
     slot->reset();
     delete slot;
   }
+  // All records go before any callable does: its finalizer may give new functions to this isolate.
+  std::vector<long> ids;
   for (PythonFunction* function : std::exchange(dead_functions, {})) {
-    const long id = function->id;
+    ids.push_back(function->id);
     functions.erase(function->callable);
-    forget(id);
   }
   // Exceptions whose errors are gone can go as well.
   auto gone = std::partition(thrown.begin(), thrown.end(), [](const auto& each) { return !each->error.IsEmpty(); });
   std::vector<std::unique_ptr<ThrownException>> unused(std::make_move_iterator(gone),
                                                        std::make_move_iterator(thrown.end()));
   thrown.erase(gone, thrown.end());
-  for (auto& each : unused) forget(each->id);
+  for (auto& each : unused) ids.push_back(each->id);
+  for (long id : ids) forget(id);
 }
 
 void IsolateImpl::keep(long id, PyObject* object) {
@@ -270,7 +278,11 @@ void IsolateImpl::close_slots(ContextImpl* of_context) {
 
 Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
   isolate.check_usable();
-  const auto self = std::this_thread::get_id();
+  const unsigned long self = thread_number();
+  if (isolate.in_interrupt && (isolate.owner.load() == self || isolate.is_creator)) {
+    throw Error(ErrorCode::kInternal,
+                "a signal handler runs in the middle of this isolate's JavaScript and can't use it");
+  }
   if (isolate.is_creator) {
     if (isolate.creator_thread != self) {
       throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
@@ -302,8 +314,13 @@ Entry::~Entry() {
   handles_.reset();
   scope_.reset();
   locker_.reset();
+  if (isolate_.depth == 0 && isolate_.orphaned != nullptr) {
+    isolate_.reset_handles();
+    isolate_.orphaned.reset();
+    isolate_.dispose();
+  }
   if (locked_) {
-    isolate_.owner = std::thread::id();
+    isolate_.owner = 0;
     isolate_.gate.unlock();
   }
 }
@@ -342,6 +359,7 @@ std::unique_ptr<Context> IsolateImpl::context_from_snapshot(size_t index) {
 PyObject* IsolateImpl::data(Context& context, size_t index) {
   Entry entry(*this);
   auto& impl = static_cast<ContextImpl&>(context);
+  if (&impl.isolate() != this) throw Error(ErrorCode::kWrongIsolate, "this context belongs to another isolate");
   v8::Context::Scope scope(impl.local());
   v8::Local<v8::Value> value;
   if (!v8->GetDataFromSnapshotOnce<v8::Value>(index).ToLocal(&value)) return nullptr;

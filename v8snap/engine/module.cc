@@ -1,4 +1,6 @@
 // ES modules: compiled with all they import, linked, evaluated.
+#include <map>
+
 #include "internal.hpp"
 
 namespace v8snap {
@@ -35,7 +37,7 @@ class Graph {
   struct Loaded {
     v8::Local<v8::Module> module;
     PyRef name;
-    std::unordered_map<std::string, size_t> imports;
+    std::map<std::u16string, size_t> imports;
   };
 
   v8::Local<v8::Module> compile(PyObject* source, PyObject* name) {
@@ -53,7 +55,7 @@ class Graph {
       v8::Local<v8::String> specifier = compat::module_request_specifier(local_, requests, i);
       PyRef text = checked(string_to_python(isolate_, specifier));
       const size_t index = resolve(text.get(), modules_[importer].name.get());
-      modules_[importer].imports[*v8::String::Utf8Value(isolate_, specifier)] = index;
+      modules_[importer].imports[units(isolate_, specifier)] = index;
     }
   }
 
@@ -69,11 +71,16 @@ class Graph {
     return modules_.size() - 1;
   }
 
+  static std::u16string units(v8::Isolate* isolate, v8::Local<v8::String> string) {
+    const v8::String::Value value(isolate, string);
+    return {reinterpret_cast<const char16_t*>(*value), static_cast<size_t>(value.length())};
+  }
+
   static v8::MaybeLocal<v8::Module> resolve_import(v8::Local<v8::Context>, v8::Local<v8::String> specifier,
                                                    v8::Local<v8::FixedArray>, v8::Local<v8::Module> referrer) {
     for (const Loaded& each : g_linking->modules_) {
       if (each.module != referrer) continue;
-      auto found = each.imports.find(*v8::String::Utf8Value(g_linking->isolate_, specifier));
+      auto found = each.imports.find(units(g_linking->isolate_, specifier));
       if (found != each.imports.end()) return g_linking->modules_[found->second].module;
     }
     return {};

@@ -17,6 +17,8 @@ namespace {
 
 std::array<std::atomic<long>, 5> g_live{};
 
+std::atomic<unsigned long> g_python_main_thread{0};
+
 std::mutex g_start_mutex;
 std::atomic<bool> g_started{false};
 unsigned long g_started_generation = 0;
@@ -77,6 +79,16 @@ std::mutex g_heaps_mutex;
 std::map<std::string, LiveHeap> g_heaps;
 
 }  // namespace
+
+unsigned long thread_number() {
+  static std::atomic<unsigned long> last{0};
+  static thread_local const unsigned long number = ++last;
+  return number;
+}
+
+void set_python_main_thread(unsigned long ident) { g_python_main_thread = ident; }
+
+unsigned long python_main_thread() { return g_python_main_thread; }
 
 void count_live(LiveKind kind, long change) { g_live[static_cast<size_t>(kind)] += change; }
 

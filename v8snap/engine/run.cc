@@ -43,6 +43,23 @@ Stop take_stop(IsolateImpl& isolate) {
   return stop;
 }
 
+[[noreturn]] void throw_stopped(IsolateImpl& isolate, const Stop& stop) {
+  if (stop.reason == StopReason::kPython && isolate.pending_exception != nullptr) {
+    PyRef exception = PyRef::borrow(isolate.pending_exception);
+    if (stop.over) Py_CLEAR(isolate.pending_exception);
+    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+    throw PythonError();
+  }
+  switch (stop.reason) {
+    case StopReason::kTimeout:
+      throw Error(ErrorCode::kTimeout, "JavaScript ran longer than its timeout");
+    case StopReason::kMemory:
+      throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit");
+    default:
+      throw Error(ErrorCode::kTerminated, "JavaScript was terminated");
+  }
+}
+
 // Asking V8 for a part of an error may run JavaScript, for good if nothing stops it.
 template <class Function>
 auto ask(ContextImpl& context, Function&& function) {
@@ -51,7 +68,12 @@ auto ask(ContextImpl& context, Function&& function) {
     RunScope scope(context, kDescribeSeconds);
     return function();
   }();
-  take_stop(context.isolate());
+  // Its own time limit is no matter; whatever else stopped it was meant for more than this question.
+  const Stop stop = take_stop(context.isolate());
+  if (stop.reason != StopReason::kNone && !(stop.over && stop.reason == StopReason::kTimeout)) {
+    if (!stop.over) context.isolate().v8->TerminateExecution();
+    throw_stopped(context.isolate(), stop);
+  }
   return answer;
 }
 
@@ -86,7 +108,8 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
 PyRef describe_cause(ContextImpl& context, v8::Local<v8::Value> cause, int depth) {
   constexpr int kDeepest = 16;
   if (cause.IsEmpty() || cause->IsUndefined() || depth > kDeepest) return PyRef::borrow(Py_None);
-  if (!cause->IsNativeError()) return checked(to_python(context, cause));
+  if (!cause->IsNativeError())
+    return context.owner() == nullptr ? PyRef::borrow(Py_None) : checked(to_python(context, cause));
   Described described = describe_thrown(context, cause, v8::Local<v8::Message>(), depth);
   return checked(Py_BuildValue("{s:s,s:O}", "summary", described.summary.c_str(), "facts", described.facts.get()));
 }
@@ -117,25 +140,10 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
   add_fact(described, "message", text);
   add_fact(described, "stack", stack);
   add_place(described, isolate, local, message);
-  add_fact(described, "value", checked(to_python(context, thrown)));
+  // A context that is still being made has no Python object that a proxy could belong to.
+  add_fact(described, "value",
+           context.owner() == nullptr ? PyRef::borrow(Py_None) : checked(to_python(context, thrown)));
   return described;
-}
-
-[[noreturn]] void throw_stopped(IsolateImpl& isolate, const Stop& stop) {
-  if (stop.reason == StopReason::kPython && isolate.pending_exception != nullptr) {
-    PyRef exception = PyRef::borrow(isolate.pending_exception);
-    if (stop.over) Py_CLEAR(isolate.pending_exception);
-    PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
-    throw PythonError();
-  }
-  switch (stop.reason) {
-    case StopReason::kTimeout:
-      throw Error(ErrorCode::kTimeout, "JavaScript ran longer than its timeout");
-    case StopReason::kMemory:
-      throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit");
-    default:
-      throw Error(ErrorCode::kTerminated, "JavaScript was terminated");
-  }
 }
 
 }  // namespace
@@ -164,12 +172,7 @@ void IsolateImpl::stash_python_exception() {
 
 RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
     : isolate_(context.isolate()), previous_(isolate_.current) {
-  static const unsigned long main_thread = [] {
-    PyRef threading = checked(PyImport_ImportModule("threading"));
-    PyRef main = checked(PyObject_CallMethod(threading.get(), "main_thread", nullptr));
-    PyRef ident = checked(PyObject_GetAttrString(main.get(), "ident"));
-    return PyLong_AsUnsignedLong(ident.get());
-  }();
+  watchdog_start();  // may throw: nothing is changed yet
   {
     std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
     ++isolate_.run_level;
@@ -178,7 +181,8 @@ RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
   run_.isolate = &isolate_;
   run_.level = isolate_.run_level;
   run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
-  run_.signals = PyThread_get_thread_ident() == main_thread;
+  run_.signals = PyThread_get_thread_ident() == python_main_thread();
+  run_.holds_gil = !release_gil;
   watchdog_add(&run_);
   if (release_gil) nogil_.emplace();
 }
@@ -190,6 +194,8 @@ RunScope::~RunScope() {
   std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
   --isolate_.run_level;
 }
+
+void forget_stop(ContextImpl& context) { take_stop(context.isolate()); }
 
 void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed) {
   IsolateImpl& isolate = context.isolate();

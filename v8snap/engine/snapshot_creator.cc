@@ -19,45 +19,42 @@ v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
 
 PyRef no_paths() { return checked(PyList_New(0)); }
 
-struct Datum {
-  v8::Global<v8::Context> context;  // empty: the isolate's
-  v8::Global<v8::Value> value;
-};
-
 class SnapshotCreatorImpl final : public SnapshotCreator {
  public:
   SnapshotCreatorImpl(IsolateImpl& isolate, const IsolateOptions& options, size_t base_contexts)
-      : isolate_(isolate), added_(base_contexts) {
+      : isolate_(isolate), parts_(std::make_unique<CreatorParts>()) {
+    parts_->added.resize(base_contexts);
     isolate.start_as_creator(options);
   }
 
   ~SnapshotCreatorImpl() override {
+    if (isolate_.closed()) return;
     if (isolate_.forked()) {
-      new auto(std::move(default_));  // never destroyed: V8's memory is not there
-      new auto(std::move(added_));
-      new auto(std::move(data_));
-      return;
+      (void)parts_.release();  // never destroyed: V8's memory is not there
+    } else if (isolate_.depth > 0) {
+      isolate_.orphaned = std::move(parts_);
+    } else {
+      end();
     }
-    if (!isolate_.closed()) end();
   }
 
   void set_default_context(Context& context) override {
     Entry entry(isolate_);
     v8::Local<v8::Context> local = own(context);
-    if (!default_.IsEmpty()) throw Error(ErrorCode::kSnapshot, "the default context is set already");
-    default_.Reset(isolate_.v8, local);
+    if (!parts_->standard.IsEmpty()) throw Error(ErrorCode::kSnapshot, "the default context is set already");
+    parts_->standard.Reset(isolate_.v8, local);
   }
 
   size_t add_context(Context& context) override {
     Entry entry(isolate_);
-    added_.emplace_back(isolate_.v8, own(context));
-    return added_.size() - 1;
+    parts_->added.emplace_back(isolate_.v8, own(context));
+    return parts_->added.size() - 1;
   }
 
   std::unique_ptr<Context> base_context(size_t index) override {
     auto context = isolate_.context_from_snapshot(index);
     Entry entry(isolate_);
-    added_.at(index).Reset(isolate_.v8, static_cast<ContextImpl&>(*context).local());
+    parts_->added.at(index).Reset(isolate_.v8, static_cast<ContextImpl&>(*context).local());
     return context;
   }
 
@@ -65,12 +62,12 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     Entry entry(isolate_);
     v8::Local<v8::Context> local = own(maker);
     v8::Context::Scope scope(local);
-    Datum datum;
+    CreatorParts::Datum datum;
     if (context != nullptr) datum.context.Reset(isolate_.v8, own(*context));
     datum.value.Reset(isolate_.v8, from_python(static_cast<ContextImpl&>(maker), value));
     size_t index = 0;
-    for (const Datum& each : data_) index += each.context == datum.context ? 1 : 0;
-    data_.push_back(std::move(datum));
+    for (const CreatorParts::Datum& each : parts_->data) index += each.context == datum.context ? 1 : 0;
+    parts_->data.push_back(std::move(datum));
     return index;
   }
 
@@ -121,25 +118,25 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   // Every context that goes into the blob is there; nothing of it is left to run; what only the build needed is gone.
   void settle() {
     Entry entry(isolate_);
-    if (default_.IsEmpty()) set_default_context(*isolate_.new_context());
-    for (size_t i = 0; i < added_.size(); ++i) {
-      if (added_[i].IsEmpty()) (void)base_context(i);
+    if (parts_->standard.IsEmpty()) set_default_context(*isolate_.new_context());
+    for (size_t i = 0; i < parts_->added.size(); ++i) {
+      if (parts_->added[i].IsEmpty()) (void)base_context(i);
     }
     check_data_contexts();
-    ContextImpl anchor(isolate_, default_.Get(isolate_.v8));
+    ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
     quiesce(anchor);
     finish_creator_context(anchor);
-    for (const auto& each : added_) {
-      if (each == default_) continue;
+    for (const auto& each : parts_->added) {
+      if (each == parts_->standard) continue;
       ContextImpl added(isolate_, each.Get(isolate_.v8));
       finish_creator_context(added);
     }
   }
 
   void check_data_contexts() const {
-    for (const Datum& datum : data_) {
-      bool found = datum.context.IsEmpty() || datum.context == default_;
-      for (const auto& each : added_) found = found || datum.context == each;
+    for (const CreatorParts::Datum& datum : parts_->data) {
+      bool found = datum.context.IsEmpty() || datum.context == parts_->standard;
+      for (const auto& each : parts_->added) found = found || datum.context == each;
       if (!found) {
         throw Error(ErrorCode::kSnapshot,
                     "data was added for a context that is neither the default one nor an added one");
@@ -203,11 +200,12 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   // V8's creator has got nothing.
   Obstacle hand_over() {
     v8::HandleScope handles(isolate_.v8);
-    v8::Local<v8::Context> standard = default_.Get(isolate_.v8);
+    v8::Local<v8::Context> standard = parts_->standard.Get(isolate_.v8);
     std::vector<v8::Local<v8::Context>> added;
     std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>> data;
-    for (const auto& each : added_) added.push_back(each.Get(isolate_.v8));
-    for (const Datum& each : data_) data.emplace_back(each.context.Get(isolate_.v8), each.value.Get(isolate_.v8));
+    for (const auto& each : parts_->added) added.push_back(each.Get(isolate_.v8));
+    for (const CreatorParts::Datum& each : parts_->data)
+      data.emplace_back(each.context.Get(isolate_.v8), each.value.Get(isolate_.v8));
     reset();
     isolate_.collect_and_pump();
     v8::HeapStatistics statistics;
@@ -229,9 +227,9 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   }
 
   void reset() {
-    default_.Reset();
-    added_.clear();
-    data_.clear();
+    parts_->standard.Reset();
+    parts_->added.clear();
+    parts_->data.clear();
   }
 
   void end() noexcept {
@@ -241,9 +239,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   }
 
   IsolateImpl& isolate_;
-  v8::Global<v8::Context> default_;
-  std::vector<v8::Global<v8::Context>> added_;
-  std::vector<Datum> data_;
+  std::unique_ptr<CreatorParts> parts_;
 };
 
 }  // namespace

@@ -70,7 +70,10 @@ void ValueImpl::set(PyObject* key, PyObject* value) {
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
   v8::Local<v8::Value> converted = from_python(context_, value);
-  run_js(context_, 0, [&] { return Given<bool>{self->Set(context, name, converted)}; });
+  // V8's own Set says nothing where a property refuses.
+  v8::Local<v8::Value> arguments[] = {self, name, converted};
+  v8::Local<v8::Function> set = context_.strict_set();
+  run_js(context_, 0, [&] { return set->Call(context, v8::Undefined(isolate().v8), 3, arguments); });
 }
 
 bool ValueImpl::remove(PyObject* key) {

@@ -36,8 +36,14 @@ Watchdog& watchdog() {
 void look_for_signals(v8::Isolate*, void* data) {
   auto* isolate = static_cast<IsolateImpl*>(data);
   GilHold gil;
-  if (PyErr_Occurred() != nullptr || PyErr_CheckSignals() == 0) return;
-  isolate->stash_python_exception();
+  {
+    GilRelease others_first;
+  }
+  if (PyThread_get_thread_ident() != python_main_thread() || PyErr_Occurred() != nullptr) return;
+  isolate->in_interrupt = true;
+  const bool raised = PyErr_CheckSignals() != 0;
+  isolate->in_interrupt = false;
+  if (raised) isolate->stash_python_exception();
 }
 
 void look_at(Run& run, double now) {
@@ -45,7 +51,7 @@ void look_at(Run& run, double now) {
     run.deadline = 0;
     run.isolate->request_stop(StopReason::kTimeout, run.level);
   }
-  if (run.signals) run.isolate->v8->RequestInterrupt(look_for_signals, run.isolate);
+  if (run.signals || run.holds_gil) run.isolate->v8->RequestInterrupt(look_for_signals, run.isolate);
 }
 
 void watch(Watchdog* dog) {
@@ -77,16 +83,21 @@ double steady_seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
+void watchdog_start() {
+  Watchdog& dog = watchdog();
+  std::lock_guard<std::mutex> lock(dog.mutex);
+  if (dog.thread_running) return;
+  std::thread(watch, &dog).detach();
+  dog.thread_running = true;
+}
+
 void watchdog_add(Run* run) {
   Watchdog& dog = watchdog();
   std::lock_guard<std::mutex> lock(dog.mutex);
   run->next = dog.runs;
   if (run->next != nullptr) run->next->previous = run;
   dog.runs = run;
-  if (!dog.thread_running) {
-    std::thread(watch, &dog).detach();
-    dog.thread_running = true;
-  } else if (dog.asleep || (run->deadline > 0 && run->deadline < dog.next_look)) {
+  if (dog.asleep || (run->deadline > 0 && run->deadline < dog.next_look)) {
     dog.wake.notify_one();
   }
 }
