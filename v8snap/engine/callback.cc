@@ -132,7 +132,9 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
   for (int i = 0; i < info.Length(); ++i) {
     PyTuple_SET_ITEM(arguments.get(), i, checked(to_python(context, info[i])).release());
   }
-  PyRef result = checked(PyObject_CallObject(callable.get(), arguments.get()));
+  PyRef result(PyObject_CallObject(callable.get(), arguments.get()));
+  if (isolate.forked()) end_forked_child();
+  if (!result) throw PythonError();
   info.GetReturnValue().Set(from_python(context, result.get()));
 }
 
@@ -189,9 +191,8 @@ void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
       throw PythonError();
     }
   } catch (...) {
-    if (!isolate.forked()) pass_on_exception_safely(isolate);
+    pass_on_exception_safely(isolate);
   }
-  if (isolate.forked()) end_forked_child();
 }
 
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable) {

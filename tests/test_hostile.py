@@ -1,0 +1,297 @@
+"""Things done in the middle of other things, each in a process of its own: it must neither die nor hang nor lie."""
+
+import pytest
+
+CASES = {
+    "creator dropped by its own callback": """
+        box = []
+        sc = v8snap.SnapshotCreator(external_references={"f": box.clear})
+        box.append(sc)
+        ctx = sc.new_context()
+        ctx.globals["f"] = sc.external("f", context=ctx)
+        del sc
+        print(ctx.eval("f(); 1 + 1"), ctx.closed)
+    """,
+    "creator dropped by another thread while it runs": """
+        box = [v8snap.SnapshotCreator()]
+        ctx = box[0].new_context()
+        threading.Timer(0.1, box.clear).start()
+        print(ctx.eval("const end = Date.now() + 300; while (Date.now() < end); 2"), ctx.closed)
+    """,
+    "terminate reaches a copy that never ends": """
+        iso = v8snap.Isolate()
+        endless = iso.new_context().eval("({get x() { for (;;); }})")
+        threading.Timer(0.2, iso.terminate).start()
+        try:
+            endless.to_py()
+        except v8snap.JSTerminatedError:
+            print(2, True)
+    """,
+    "Ctrl-C reaches a copy that never ends": """
+        endless = v8snap.Isolate().new_context().eval("({get x() { for (;;); }})")
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        try:
+            endless.to_py()
+        except KeyboardInterrupt:
+            print(2, True)
+    """,
+    "sparse array": """
+        try:
+            v8snap.Isolate().new_context().eval("const a = []; a[4e9] = 1; a").to_py()
+        except v8snap.ConversionError:
+            print(2, True)
+    """,
+    "many threads start at once": """
+        sys.setswitchinterval(1e-9)
+        contexts = [v8snap.Isolate().new_context() for _ in range(8)]
+        barrier = threading.Barrier(8)
+        def work(ctx):
+            barrier.wait()
+            ctx.eval("1")
+        threads = [threading.Thread(target=work, args=(ctx,)) for ctx in contexts]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(2, True)
+    """,
+    "a blob initialised again": """
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval("var x = 2")
+        blob = sc.blob
+        for data in (b"x" * 500, bytes(blob)):
+            try:
+                blob.__init__(data)
+            except (TypeError, v8snap.SnapshotCorruptError):
+                pass
+        print(v8snap.Isolate(blob).new_context().globals["x"], blob == sc.blob)
+    """,
+    "a subclass that makes other contexts": """
+        with v8snap.SnapshotCreator() as sc:
+            sc.add_data({"a": 2}, name="d")
+        class Own(v8snap.Isolate):
+            def new_context(self, which=None):
+                return object()
+        print(Own(sc.blob).data("d")["a"], True)
+    """,
+    "data fetched by several threads": """
+        sys.setswitchinterval(1e-6)
+        with v8snap.SnapshotCreator() as sc:
+            for number in range(50):
+                sc.add_data({"n": number})
+        iso = v8snap.Isolate(sc.blob)
+        got = []
+        def work(start):
+            for number in range(start, 50, 5):
+                got.append(iso.data(number)["n"])
+        threads = [threading.Thread(target=work, args=(start,)) for start in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(2, sorted(got) == list(range(50)))
+    """,
+    "a signal handler that uses the isolate it interrupts": """
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        seen = []
+        def handler(*_):
+            for use in (lambda: ctx.eval("1"), iso.low_memory_notification, iso.close):
+                try:
+                    use()
+                except v8snap.V8SnapError:
+                    seen.append(1)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        ctx.eval("const end = Date.now() + 400; while (Date.now() < end);")
+        print(ctx.eval("1 + 1"), len(seen) == 3)
+    """,
+    "a list longer than V8 can hold": """
+        try:
+            v8snap.Isolate().new_context().to_js([None] * (2**27 + 1))
+        except v8snap.ConversionError:
+            print(2, True)
+    """,
+    "a code cache of another source": """
+        ctx = v8snap.Isolate().new_context()
+        script = ctx.compile("function f() { return 1 }; f()")
+        script.run(ctx)
+        other = ctx.compile("function f() { return 2 }; f()", cached_data=script.create_code_cache())
+        print(other.run(ctx), other.cache_rejected)
+    """,
+    "module names that differ after a NUL": """
+        ctx = v8snap.Isolate().new_context()
+        main = "import a from 'x\\\\0a'; import b from 'x\\\\0b'; export default a + b"
+        sources = {"m": main, "x\\0a": "export default 1",
+                   "x\\0b": "export default 1.5"}
+        print(int(ctx.import_module("m", resolve=lambda name, _: sources[name])["default"]), len(sources) == 3)
+    """,
+    "buffers count": """
+        ctx = v8snap.Isolate(heap_limit=64 * 2**20).new_context()
+        try:
+            ctx.eval("const all = []; for (let i = 0; i < 400; i++) all.push(new Uint8Array(1e7).fill(1))")
+        except v8snap.JSMemoryError:
+            print(2, True)
+    """,
+    "data from Python counts": """
+        ctx = v8snap.Isolate(heap_limit=64 * 2**20).new_context()
+        try:
+            ctx.to_js([{"id": number} for number in range(4_000_000)])
+        except v8snap.JSMemoryError:
+            print(2, True)
+    """,
+    "the heap limit stays where it was": """
+        iso = v8snap.Isolate(heap_limit=64 * 2**20)
+        for _ in range(3):
+            with iso.new_context() as ctx:
+                try:
+                    ctx.eval("const a = []; for (;;) a.push({})", timeout=20)
+                except v8snap.JSMemoryError:
+                    pass
+        iso.low_memory_notification()
+        try:
+            iso.new_context().eval("var a = []; for (let i = 0; i < 4e6; i++) a.push({})")
+        except v8snap.JSMemoryError:
+            print(2, iso.heap_statistics()["used_heap_size"] < 160 * 2**20)
+    """,
+    "without a limit of its own": """
+        resource = __import__("resource")
+        ctx = v8snap.Isolate().new_context()
+        limit = ctx.isolate.heap_statistics()["heap_size_limit"]
+        try:
+            ctx.eval("var a = []; for (;;) a.push(new Array(1000).fill(1.5))")
+        except v8snap.JSMemoryError:
+            print(2, ctx.isolate.heap_statistics()["used_heap_size"] > limit / 2)
+    """,
+    "properties that refuse": """
+        ctx = v8snap.Isolate().new_context()
+        array, obj = ctx.eval("[Object.freeze([1]), Object.freeze({x: 1})]")
+        refused = 0
+        for use in (array.clear, lambda: array.append(2), lambda: array.__setitem__(0, 9), array.pop,
+                    lambda: obj.__setitem__("x", 2), lambda: setattr(obj, "x", 2), lambda: array.__delitem__(0)):
+            try:
+                use()
+            except v8snap.JSError as error:
+                refused += error.name == "TypeError"
+        twice = ctx.eval("[1, 2]")
+        twice.extend(twice)
+        print(array[0] + obj["x"], refused == 7 and twice.to_py() == [1, 2, 1, 2])
+    """,
+    "Ctrl-C while an error is described": """
+        ctx = v8snap.Isolate().new_context()
+        threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        try:
+            ctx.eval("throw Object.defineProperty(new Error('x'), 'name', {get() { for (;;); }})")
+        except KeyboardInterrupt:
+            print(ctx.eval("1 + 1"), True)
+    """,
+    "a stop doesn't reach the next run": """
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        ctx.globals["stop"] = iso.terminate
+        deep = ctx.eval("let d = {}; for (let i = 0; i < 200000; i++) d = {d}; [{get x() { stop(); return 1 }}, d]")
+        for _ in range(2):
+            try:
+                deep.to_py()
+            except (RecursionError, v8snap.JSTerminatedError):
+                pass
+        print(ctx.eval("let n = 0; for (let i = 0; i < 1e5; i++) n += 2; n / 1e5"), True)
+    """,
+    "elements that change while they are converted": """
+        class Meddler:
+            def __index__(self):
+                data[0] = None
+                data.append([2])
+                return 7
+        data = [[1], Meddler()]
+        print(2, v8snap.Isolate().new_context().to_js(data).to_py() == [[1], 7, [2]])
+    """,
+    "keys that are one in Python": """
+        try:
+            v8snap.Isolate().new_context().eval("new Map([[1, 'a'], [true, 'b']])").to_py()
+        except v8snap.ConversionError:
+            print(2, True)
+    """,
+    "an error of JavaScript's through Python": """
+        ctx = v8snap.Isolate().new_context()
+        ctx.globals["call"] = lambda f: f()
+        print(2, ctx.eval(
+            "const e = new TypeError('x'); try { call(() => { throw e }) } catch (caught) { caught === e }"))
+    """,
+    "finalizers that export functions": """
+        ctx = v8snap.Isolate().new_context()
+        class Chain:
+            def __init__(self, n):
+                self.n = n
+            def __call__(self):
+                return self.n
+            def __del__(self):
+                if self.n < 3:
+                    ctx.globals["g"] = Chain(self.n + 1)
+        for _ in range(5):
+            ctx.globals["f"] = Chain(0)
+            ctx.eval("delete globalThis.f")
+            ctx.isolate.low_memory_notification()
+            ctx.eval("1")
+        print(2, ctx.eval("g()") in (1, 2, 3))
+        del Chain.__del__
+    """,
+    "no thread can be made": """
+        import resource
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        size = int(open("/proc/self/statm").read().split()[0]) * 4096
+        resource.setrlimit(resource.RLIMIT_AS, (size + 2**20, resource.RLIM_INFINITY))
+        try:
+            ctx.eval("1")
+        except (RuntimeError, MemoryError):
+            pass
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(ctx.eval("1 + 1"), True)
+    """,
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_it_lives(child_ok, what):
+    code = "import os, signal, sys, threading, time, v8snap\n" + "\n".join(
+        line[8:] for line in CASES[what].splitlines()
+    ).replace("\\\\0", "\\0")
+    assert child_ok(code, timeout=100).split() == ["2", "True"]
+
+
+def test_exit_with_many_daemon_threads(child):
+    code = """
+        import threading, time, v8snap
+        def work():
+            ctx = v8snap.Isolate().new_context()
+            ctx.globals["f"] = lambda: 1
+            while True:
+                ctx.eval("for (let i = 0; i < 1e4; i++) f()")
+        for _ in range(8):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.3)
+        print("end")
+    """
+    for _ in range(3):
+        done = child(code)
+        assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
+@pytest.mark.parametrize(("ending", "status"), [("os._exit(5)", 5), ("sys.exit(6)", 6), ("pass", 1), ("1 / 0", 1)])
+def test_a_callback_that_forks(child, ending, status):
+    code = f"""
+        import os, sys, warnings, v8snap
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ctx = v8snap.Isolate().new_context()
+        def fork():
+            pid = os.fork()
+            if pid == 0:
+                {ending}
+            return pid
+        ctx.globals["fork"] = fork
+        pid = ctx.eval("fork()")
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), ctx.eval("1 + 1"))
+    """
+    done = child(code)
+    assert (done.returncode, done.stdout.split()) == (0, [str(status), "2"]), done.stderr
