@@ -19,7 +19,7 @@ cdef class JSValue:
         if self._context is None:
             raise ClosedError("this JavaScript value was never initialised")
         if self._context._isolate.closed or self._impl.get().closed():
-            raise ClosedError("this JavaScript value is closed with its context or isolate: to_py() copies what is to stay")
+            raise ClosedError("this JavaScript value was closed with its context or isolate; to_py() copies")
         return self._impl.get()
 
     def __reduce__(self):
