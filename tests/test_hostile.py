@@ -155,11 +155,10 @@ CASES = {
             print(2, iso.heap_statistics()["used_heap_size"] < 160 * 2**20)
     """,
     "without a limit of its own": """
-        resource = __import__("resource")
         ctx = v8snap.Isolate().new_context()
         limit = ctx.isolate.heap_statistics()["heap_size_limit"]
         try:
-            ctx.eval("var a = []; for (;;) a.push(new Array(1000).fill(1.5))")
+            ctx.eval("var a = []; for (;;) a.push({})")
         except v8snap.JSMemoryError:
             print(2, ctx.isolate.heap_statistics()["used_heap_size"] > limit / 2)
     """,

@@ -36,6 +36,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     void set_flag(const string& flag) except +raise_python_error
     cbool v8_started() noexcept
     void set_python_main_thread(unsigned long ident) noexcept
+    void stop_javascript_at_exit() noexcept
 
     struct LiveCounts:
         long isolates

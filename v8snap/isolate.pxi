@@ -5,7 +5,8 @@ _open_isolates = weakref.WeakSet()
 
 @atexit.register
 def _close_at_exit():
-    # V8's threads must not find half of a dying process; what still runs is left alone.
+    # V8's threads must not find half of a dying process.
+    engine.stop_javascript_at_exit()
     for isolate in list(_open_isolates):
         (<Isolate>isolate)._abandon()
 

@@ -22,6 +22,10 @@ bool v8_started();
 // Which thread Python runs signal handlers in (threading's ident): at import, and again after a fork.
 void set_python_main_thread(unsigned long ident);
 
+// For interpreter exit, with the GIL: stops the JavaScript of all other threads, which then wait for the end of the
+// process. V8's library may not survive its own exit while they run.
+void stop_javascript_at_exit() noexcept;
+
 // Native objects that are alive in this process.
 struct LiveCounts {
   long isolates;

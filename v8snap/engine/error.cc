@@ -51,7 +51,11 @@ void throw_error(int code, const std::string& message) { throw Error(static_cast
 
 namespace {
 
+std::atomic<bool> g_exiting{false};
+std::atomic<int> g_left_behind{0};
+
 [[noreturn]] void stop_thread() {
+  ++g_left_behind;
   for (;;) pause();
 }
 
@@ -62,10 +66,14 @@ bool is_left_behind() {
 #else
   const bool ends = _Py_IsFinalizing() != 0;
 #endif
-  return ends && PyThread_get_thread_ident() != python_main_thread();
+  return (ends || g_exiting) && PyThread_get_thread_ident() != python_main_thread();
 }
 
 }  // namespace
+
+void leave_threads_behind() noexcept { g_exiting = true; }
+
+int threads_left_behind() noexcept { return g_left_behind; }
 
 void take_gil(PyThreadState* state) {
   if (is_left_behind()) stop_thread();

@@ -69,6 +69,9 @@ int checked(int status);
 // While the interpreter ends, a thread that asks for the GIL never gets it: these then stop the thread for good,
 // because Python would unwind it through destructors and V8's frames.
 void take_gil(PyThreadState* state);
+// From now on that goes for every other thread; how many are stopped so far.
+void leave_threads_behind() noexcept;
+int threads_left_behind() noexcept;
 PyGILState_STATE take_gil();
 
 class GilRelease {
@@ -126,10 +129,11 @@ enum class StopReason { kNone = 0, kUser, kTimeout, kMemory, kPython };
 // One stretch of running JavaScript; they nest through Python callbacks. The watchdog reads the list.
 struct Run {
   IsolateImpl* isolate;
-  int level;        // 1 for the outermost
-  double deadline;  // seconds of the steady clock; 0: none
-  bool signals;     // on Python's main thread: look for Ctrl-C
-  bool holds_gil;   // let other Python threads have it now and then
+  int level;             // 1 for the outermost
+  double deadline;       // seconds of the steady clock; 0: none
+  bool signals;          // on Python's main thread: look for Ctrl-C
+  bool holds_gil;        // let other Python threads have it now and then
+  unsigned long thread;  // its thread_number()
   Run* previous = nullptr;
   Run* next = nullptr;
 };

@@ -183,6 +183,7 @@ RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
   run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
   run_.signals = PyThread_get_thread_ident() == python_main_thread();
   run_.holds_gil = !release_gil;
+  run_.thread = thread_number();
   watchdog_add(&run_);
   if (release_gil) nogil_.emplace();
 }

@@ -91,6 +91,24 @@ void watchdog_start() {
   dog.thread_running = true;
 }
 
+void stop_javascript_at_exit() noexcept {
+  constexpr int kMostMilliseconds = 200;
+  leave_threads_behind();
+  if (g_watchdog.load() == nullptr || g_generation.load() != fork_generation()) return;
+  int running = 0;
+  {
+    std::lock_guard<std::mutex> lock(watchdog().mutex);
+    for (Run* run = watchdog().runs; run != nullptr; run = run->next) {
+      if (run->level != 1 || run->thread == thread_number()) continue;
+      run->isolate->v8->TerminateExecution();
+      ++running;
+    }
+  }
+  for (int i = 0; i < kMostMilliseconds && threads_left_behind() < running; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
 void watchdog_add(Run* run) {
   Watchdog& dog = watchdog();
   std::lock_guard<std::mutex> lock(dog.mutex);
