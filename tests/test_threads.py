@@ -119,3 +119,23 @@ def test_plain_isolates_work_beside_a_creator():
         with Isolate() as iso, iso.new_context() as ctx:
             assert ctx.eval("1 + 1") == 2
         sc.context.eval("x = 2")
+
+
+def test_threads_that_were_there_before_v8_started(child_ok):
+    code = """
+        import threading, v8snap
+        barrier = threading.Barrier(4)
+        results = []
+        def work():
+            barrier.wait()  # all threads exist, and one of them starts V8
+            for _ in range(5):
+                with v8snap.Isolate() as iso, iso.new_context() as ctx:
+                    results.append(ctx.eval("let n = 0; for (let i = 0; i < 2e5; i++) n += 1; n"))
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        print(results == [200000] * 20)
+    """
+    assert child_ok(code) == "True\n"

@@ -19,6 +19,9 @@ constexpr const char* kFlags[] = {
     "--no-validate-asm",
 #if V8_MAJOR_VERSION >= 12
     "--rehash-snapshot",
+    // Only the thread that starts V8 and those that it makes get the key to protected code pages: any other thread of
+    // Python's would crash.
+    "--no-memory-protection-keys",
 #endif
 };
 
