@@ -13,7 +13,7 @@
     ...           V8's blob, to the end of the file
 
 The header holds the blob's size, its first bytes and its SHA-256, so its digest covers everything. At load an unsigned
-file's blob is checked by V8's own checksum (`v8snap.blob_layout`), which takes a sixth of the time that SHA-256 does:
+file's blob is checked by V8's own checksum (`v8snap.blob_layout`), which is much quicker than SHA-256:
 against damage it is as good, and against whoever can write the file neither helps, only a key does.
 """
 
