@@ -108,7 +108,6 @@ def v8_started():
     return engine.v8_started()
 
 
-@cython.binding(True)
 def build_id():
     """Build id of the library that V8 is in, hexadecimal; ``""`` where it has none.
 

@@ -24,17 +24,11 @@ PyRef callable_for(IsolateImpl& isolate, v8::Local<v8::Value> data) {
   return found == Py_None ? PyRef() : PyRef::borrow(found);
 }
 
-void throw_into_js(v8::Isolate* isolate, v8::Local<v8::Value> (*make)(v8::Local<v8::String>), const std::string& text) {
-  v8::Local<v8::String> message;
-  if (!v8::String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal, static_cast<int>(text.size()))
-           .ToLocal(&message)) {
-    message = v8::String::Empty(isolate);
-  }
-  isolate->ThrowException(make(message));
+// Empty where V8 can't hold it.
+v8::Local<v8::String> message_from(v8::Isolate* isolate, const std::string& text) {
+  return v8::String::NewFromUtf8(isolate, text.data(), v8::NewStringType::kNormal, static_cast<int>(text.size()))
+      .FromMaybe(v8::String::Empty(isolate));
 }
-
-v8::Local<v8::Value> plain_error(v8::Local<v8::String> message) { return v8::Exception::Error(message); }
-v8::Local<v8::Value> reference_error(v8::Local<v8::String> message) { return v8::Exception::ReferenceError(message); }
 
 // "ValueError: what it says", never failing.
 std::string summary_of(PyObject* exception) {
@@ -73,21 +67,9 @@ void pass_on_exception(IsolateImpl& isolate) {
     PyErr_Clear();  // V8 is unwinding already, and the outermost call says why
     return;
   }
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
-  Py_XDECREF(type);
-  Py_XDECREF(traceback);
-  const std::string summary = summary_of(value);
-  v8::Local<v8::String> message;
-  if (!v8::String::NewFromUtf8(isolate.v8, summary.data(), v8::NewStringType::kNormal, static_cast<int>(summary.size()))
-           .ToLocal(&message)) {
-    message = v8::String::Empty(isolate.v8);
-  }
-  PyRef exception(value);
-  v8::Local<v8::Value> error = thrown_before(isolate, value);
-  if (error.IsEmpty()) error = v8::Exception::Error(message);
+  const PyRef exception = take_python_exception();
+  v8::Local<v8::Value> error = thrown_before(isolate, exception.get());
+  if (error.IsEmpty()) error = v8::Exception::Error(message_from(isolate.v8, summary_of(exception.get())));
   auto record = std::make_unique<ThrownException>();
   record->id = isolate.next_id++;
   isolate.keep(record->id, exception.get());
@@ -116,15 +98,16 @@ void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
 
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (isolate.current == nullptr) {
-    throw_into_js(isolate.v8, plain_error, "Python functions can't be called from here");
+    isolate.v8->ThrowException(
+        v8::Exception::Error(message_from(isolate.v8, "Python functions can't be called from here")));
     return;
   }
   ContextImpl& context = *isolate.current;
   PyRef callable = callable_for(isolate, info.Data());
   if (!callable) {
     v8::String::Utf8Value name(isolate.v8, info.Data());
-    throw_into_js(isolate.v8, reference_error,
-                  "no Python callable stands behind the external reference '" + std::string(*name) + "' here");
+    isolate.v8->ThrowException(v8::Exception::ReferenceError(message_from(
+        isolate.v8, "no Python callable stands behind the external reference '" + std::string(*name) + "' here")));
     return;
   }
   check_native_stack();

@@ -98,6 +98,16 @@ PyRef checked(PyObject* owned) {
   return PyRef(owned);
 }
 
+PyRef take_python_exception() {
+  PyObject *type, *value, *traceback;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  return PyRef(value);
+}
+
 int checked(int status) {
   if (status < 0) throw PythonError();
   return status;

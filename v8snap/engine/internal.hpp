@@ -65,6 +65,8 @@ class PyRef {
 PyRef checked(PyObject* owned);
 // The same for calls that return -1 on failure.
 int checked(int status);
+// Python's current exception with its traceback; there is none afterwards.
+PyRef take_python_exception();
 
 // While the interpreter ends, a thread that asks for the GIL never gets it: these then stop the thread for good,
 // because Python would unwind it through destructors and V8's frames.

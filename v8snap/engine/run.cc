@@ -160,13 +160,7 @@ void IsolateImpl::request_stop(StopReason reason, int level) {
 }
 
 void IsolateImpl::stash_python_exception() {
-  PyObject *type, *value, *traceback;
-  PyErr_Fetch(&type, &value, &traceback);
-  PyErr_NormalizeException(&type, &value, &traceback);
-  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
-  Py_XDECREF(type);
-  Py_XDECREF(traceback);
-  Py_XSETREF(pending_exception, value);
+  Py_XSETREF(pending_exception, take_python_exception().release());
   request_stop(StopReason::kPython, 1);
 }
 

@@ -15,7 +15,7 @@ struct Watchdog {
   std::mutex mutex;
   std::condition_variable wake;
   Run* runs = nullptr;
-  bool thread_running = false;
+  bool thread_running = false;  // only read and set with the GIL held
   bool asleep = false;
   double next_look = 0;
 };
@@ -85,7 +85,6 @@ double steady_seconds() {
 
 void watchdog_start() {
   Watchdog& dog = watchdog();
-  std::lock_guard<std::mutex> lock(dog.mutex);
   if (dog.thread_running) return;
   std::thread(watch, &dog).detach();
   dog.thread_running = true;
