@@ -11,6 +11,7 @@ from v8snap.startup_data import StartupData
 
 __version__: str
 
+_Resolve = Callable[[str, str | None], tuple[str, str] | str | None] | Mapping[str, str] | None
 _External = Mapping[str, Callable[..., Any] | None] | Iterable[str]
 
 def _live_counts() -> dict[str, int]: ...
@@ -76,7 +77,7 @@ class Context:
         self,
         name: str,
         *,
-        resolve: Callable[[str, str | None], str | tuple[str, str]],
+        resolve: _Resolve = None,
         timeout: float | None = None,
     ) -> JSObject: ...
     def to_js(self, obj: Any) -> Any: ...
@@ -113,6 +114,15 @@ class SnapshotCreator:
     def set_default_context(self, ctx: Context) -> None: ...
     def add_context(self, ctx: Context, name: str | None = None) -> int: ...
     def add_data(self, value: Any, *, context: Context | None = None, name: str | None = None) -> int: ...
+    def add_module(
+        self,
+        name: str,
+        source: str,
+        *,
+        context: Context | None = None,
+        resolve: _Resolve = None,
+        timeout: float | None = None,
+    ) -> JSObject: ...
     def external(self, name: str, *, context: Context | None = None) -> JSFunction: ...
     def create_blob(
         self, function_code: FunctionCodeHandling | None = None, *, metadata: Any = None

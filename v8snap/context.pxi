@@ -22,6 +22,7 @@ cdef class Context:
     cdef unique_ptr[engine.Context] _impl
     cdef Isolate _isolate    # ensures that the isolate is not destroyed before this context
     cdef object _index       # of the snapshot's added context it is; None: the default one
+    cdef dict _modules       # the names of its ES modules
     cdef object __weakref__
 
     def __init__(self):
@@ -32,6 +33,7 @@ cdef class Context:
         cdef Context self = Context.__new__(Context)
         self._isolate = isolate
         self._index = index
+        self._modules = {}
         self._impl = move(impl)
         self._impl.get().set_owner(<PyObject*>self)
         return self
@@ -152,16 +154,20 @@ cdef class Context:
         (<Script>script)._had_cache = cached_data is not None
         return script
 
-    def import_module(self, str name not None, *, resolve, timeout=None):
+    def import_module(self, str name not None, *, resolve=None, timeout=None):
         """Load an ES module and everything it imports, and evaluate it.
+
+        A context has one module of a name: importing it again gives the same one, unless it failed. Microtasks are
+        run to their end, so what a module awaits at its top level has settled.
 
         Parameters
         ----------
         name : str
-            Given to `resolve`, with no importer.
-        resolve : callable
+            Given to `resolve`, with no importer. It is the module's ``import.meta.url``.
+        resolve : callable | mapping of str to str
             ``resolve(specifier: str, importer: str | None)`` gives a module's source as str, or ``(name, source)``
-            where its name is another than the specifier. Modules of one name are one module.
+            where its name is another than the specifier, or None where there is no such module. A mapping holds
+            sources by name; ``./`` and ``../`` in a specifier are relative to the importer's name.
         timeout : float, optional
             Seconds after which its evaluation is stopped.
 
@@ -172,21 +178,36 @@ cdef class Context:
 
         Raises
         ------
+        ModuleResolveError
+            Where a module isn't found.
         JSError
             What a module threw, or a syntax error, or an import of something that isn't exported.
         SnapshotError
-            In a creator's context.
+            Where it waits at its top level for something that can't come.
+        UnserializableError
+            In a creator's context, where this build of V8 can't have modules in a snapshot.
         ClosedError
         """
+        self._ptr()
+        root_name, source = modules.resolver(resolve, self._modules)(name, None)
+        return self._import(root_name, source, resolve, timeout)
+
+    def _import(self, str name, str source, resolve, timeout):
         cdef engine.Context* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
+        loaded = {name: source}
+        find = modules.resolver(resolve, {**self._modules, **loaded})
 
-        def resolve_to_pair(specifier, importer):
-            found = resolve(specifier, importer)
-            return (specifier, found) if isinstance(found, str) else tuple(found)
+        def find_and_keep(specifier, importer):
+            found_name, found_source = find(specifier, importer)
+            loaded.setdefault(found_name, found_source)
+            return found_name, found_source
 
-        root_name, source = resolve_to_pair(name, None)
-        return impl.import_module(source, root_name, resolve_to_pair, seconds)
+        namespace = impl.import_module(source, name, find_and_keep, seconds)
+        for module in [name for name in loaded if name not in self._modules]:
+            self._note_script(module, loaded[module])
+            self._modules[module] = ""  # its source isn't asked for again
+        return namespace
 
     def to_js(self, obj):
         """Convert Python data deeply: dicts to objects, lists and tuples to arrays, callables to functions.

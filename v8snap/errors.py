@@ -18,6 +18,7 @@ __all__ = [
     "JSMemoryError",
     "JSTerminatedError",
     "JSTimeoutError",
+    "ModuleResolveError",
     "NotInSnapshotError",
     "SnapshotBuildCrashed",
     "SnapshotConflictError",
@@ -109,6 +110,27 @@ class JSTerminatedError(V8SnapError):
 
 class JSMemoryError(V8SnapError, MemoryError):
     """JavaScript was stopped because it reached the isolate's ``heap_limit``."""
+
+
+class ModuleResolveError(V8SnapError, ImportError):
+    """An ES module that is imported can't be found.
+
+    Attributes
+    ----------
+    specifier : str
+        As the import has it.
+    importer : str | None
+        Name of the importing module; None where Python asked.
+    """
+
+    def __init__(self, specifier: str, importer: str | None) -> None:
+        who = "" if importer is None else f", imported by {importer!r},"
+        super().__init__(f"module {specifier!r}{who} is not found", name=specifier)
+        self.specifier = specifier
+        self.importer = importer
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.specifier, self.importer))
 
 
 class ConversionError(V8SnapError, TypeError):

@@ -220,12 +220,7 @@ cdef class SnapshotCreator:
         cdef engine.Context* scope = NULL
         if context is not None:
             scope = context._ptr()
-        if name is not None and not isinstance(name, str):
-            raise TypeError("the name of data is a str")
-        taken = self._isolate_data if context is None else [
-            other for owner, other, _ in self._context_data if owner is context]
-        if name is not None and name in taken:
-            raise SnapshotError(f"data named {name!r} is in this snapshot already")
+        self._check_data_name(context, name)
         index = impl.add_data(scope, dereference(maker._ptr()), value)
         if context is None:
             if name is not None:
@@ -233,6 +228,57 @@ cdef class SnapshotCreator:
         else:
             self._context_data.append((context, name, index))
         return index
+
+    def add_module(self, str name not None, str source not None, *, Context context=None, resolve=None, timeout=None):
+        """Put an ES module into the blob: compiled, linked with what it imports, and evaluated.
+
+        Its namespace is attached to the context as data of its name, so that ``ctx.data(name)["export"]`` works in
+        whatever is started from the blob, without loading anything.
+
+        A snapshot with modules in it can't be rehashed (`StartupData.can_be_rehashed`).
+
+        Parameters
+        ----------
+        name : str
+            Also its ``import.meta.url``. Other modules that import this name get this module.
+        source : str
+        context : Context, optional
+            The default context (`context`) if not given.
+        resolve : callable | mapping of str to str, optional
+            Where its imports come from, see `Context.import_module`.
+        timeout : float, optional
+            Seconds after which its evaluation is stopped.
+
+        Returns
+        -------
+        JSObject
+            The module's namespace.
+
+        Raises
+        ------
+        SnapshotError
+            For a name that is taken; where it waits at its top level for something that can't come.
+        ModuleResolveError, JSError, JSTimeoutError
+            As `Context.import_module`.
+        UnserializableError
+            Where this build of V8 can't have modules in a snapshot.
+        ClosedError, WrongThreadError
+        """
+        self._ptr()
+        cdef Context where = self.context if context is None else context
+        self._check_data_name(where, name)
+        namespace = where._import(name, source, resolve, timeout)
+        self.add_data(namespace, context=where, name=name)
+        return namespace
+
+    cdef int _check_data_name(self, Context context, name) except -1:
+        if name is not None and not isinstance(name, str):
+            raise TypeError("the name of data is a str")
+        taken = self._isolate_data if context is None else [
+            other for owner, other, _ in self._context_data if owner is context]
+        if name is not None and name in taken:
+            raise SnapshotError(f"data named {name!r} is in this snapshot already")
+        return 0
 
     cdef Context _maker(self):
         if self._default is not None and not self._default.closed:

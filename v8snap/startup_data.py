@@ -253,8 +253,11 @@ class StartupData(_v8.BlobBuffer):
 
     @cached_property
     def _heap_identity(self) -> bytes:
-        """The same for blobs whose read-only heaps are the same bytes."""
-        start, size = self._layout.sections["read_only"]
+        """The same for blobs that V8 can have together: their read-only heaps are the same bytes.
+
+        Where the heap can't be rehashed, its hash seed has to be the same too, and only this very blob will do.
+        """
+        start, size = self._layout.sections["read_only"] if self.can_be_rehashed else (0, len(self))
         return hashlib.sha256(memoryview(self)[start : start + size]).hexdigest().encode()
 
     def _context_index(self, which: int | str) -> int:

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -155,6 +156,7 @@ struct Slot {
   v8::Global<v8::Context> context_handle;
   v8::Global<v8::UnboundScript> script;
   v8::Global<v8::Function> strict_set;  // a context's helper, see ValueImpl::set
+  std::map<std::u16string, v8::Global<v8::Module>> modules;  // a context's, by name
   ContextImpl* context;                 // the context a value belongs to; closed with it
   LiveKind kind;
   bool closed = false;
@@ -317,6 +319,8 @@ class ContextImpl final : public Context {
   v8::Local<v8::Context> local() const;
   // (object, key, value) => { object[key] = value }, in strict mode.
   v8::Local<v8::Function> strict_set();
+  // Its ES modules by name, all linked.
+  std::map<std::u16string, v8::Global<v8::Module>>& modules() { return slot_->modules; }
 
  private:
   IsolateImpl& isolate_;
@@ -431,6 +435,11 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
 v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name);
 // The Python exception behind a JavaScript error, or null.
 PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error);
+
+// ---------------------------------------------------------------- modules
+
+// V8's HostInitializeImportMetaObjectCallback: `import.meta.url` is the module's name, also out of a snapshot.
+void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> module, v8::Local<v8::Object> meta);
 
 // ---------------------------------------------------------------- creators
 

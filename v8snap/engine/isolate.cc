@@ -100,6 +100,7 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
 
 void IsolateImpl::start_common() {
   v8->SetData(0, this);
+  v8->SetHostInitializeImportMetaObjectCallback(set_import_meta);
   // Without a limit of ours as well: V8 would end the process at its own.
   v8->AddNearHeapLimitCallback(near_heap_limit, this);
   v8->AutomaticallyRestoreInitialHeapLimit();
@@ -208,6 +209,7 @@ void Slot::reset() {
   context_handle.Reset();
   script.Reset();
   strict_set.Reset();
+  modules.clear();
 }
 
 void IsolateImpl::link(Slot* slot) {

@@ -142,6 +142,7 @@ unsigned long fork_generation() { return g_fork_generation; }
 const intptr_t* external_reference_table() {
   static const intptr_t table[] = {
       reinterpret_cast<intptr_t>(&python_callback),
+      compat::module_namespace_getter(),
       0,
   };
   return table;
@@ -152,8 +153,9 @@ void HeapRegistry::add(const IsolateOptions& options) {
   const LiveHeap* other = nullptr;
   bool conflict = false;
   for (const auto& [identity, heap] : g_heaps) {
-    const bool same = identity == options.heap_identity;
-    if ((compat::kSharedReadOnlyHeap && !same) || !heap.rehashable || !options.blob_rehashable) {
+    // A heap that keeps its own hash seed can't be beside one with another seed.
+    const bool must_be_same = compat::kSharedReadOnlyHeap || !heap.rehashable || !options.blob_rehashable;
+    if (must_be_same && identity != options.heap_identity) {
       conflict = true;
       other = &heap;
     }

@@ -63,6 +63,20 @@ inline v8::Local<v8::String> module_request_specifier(v8::Local<v8::Context> con
   return requests->Get(context, index).As<v8::ModuleRequest>()->GetSpecifier();
 }
 
+#if V8_MAJOR_VERSION < 11
+// V8's own getter behind a module namespace's properties, which these versions forgot to register for snapshots: they
+// die of its address unless it is in the embedder's table. Null where the library doesn't export it.
+extern "C" __attribute__((weak, visibility("default"))) void v8_module_namespace_entry_getter() __asm__(
+    "_ZN2v88internal9Accessors26ModuleNamespaceEntryGetterENS_5LocalINS_4NameEEERKNS_20PropertyCallbackInfoINS_"
+    "5ValueEEE");
+
+inline intptr_t module_namespace_getter() { return reinterpret_cast<intptr_t>(&v8_module_namespace_entry_getter); }
+inline bool module_namespaces_can_be_in_snapshots() { return module_namespace_getter() != 0; }
+#else
+inline intptr_t module_namespace_getter() { return 0; }
+inline bool module_namespaces_can_be_in_snapshots() { return true; }
+#endif
+
 // A snapshot creator and its isolate, disposed of together.
 class Creator {
  public:
