@@ -92,49 +92,6 @@ def test_scripts_run_in_a_creator_are_noted():
     assert [script["name"] for script in sc.blob.scripts] == ["compiled.js"]
 
 
-MODULES = {
-    "main": "import {double} from './lib.js'; import def, * as all from 'lib';"
-    " export const answer = double(21); export default [def, Object.keys(all).join()]; export {answer as again}",
-    "lib": "import {answer} from 'main'; export const double = (x) => x * 2; export default 'default';"
-    " export const late = () => answer",
-}
-
-
-def resolve(specifier, importer):
-    name = {"./lib.js": "lib"}.get(specifier, specifier)
-    return name, MODULES[name]
-
-
-def test_modules_import_each_other(ctx):
-    namespace = ctx.import_module("main", resolve=resolve)
-    assert (namespace.answer, namespace.again, namespace["default"].to_py()) == (
-        42,
-        42,
-        ["default", "default,double,late"],
-    )
-    assert ctx.import_module("m", resolve=lambda *_: "export default await Promise.resolve(5)")["default"] == 5
-
-
-def test_modules_that_fail(ctx):
-    with pytest.raises(v8snap.JSError, match="SyntaxError"):
-        ctx.import_module("m", resolve=lambda *_: "export {")
-    with pytest.raises(v8snap.JSError, match="does not provide an export"):
-        ctx.import_module("m", resolve=lambda name, _: "import {x} from 'n'" if name == "m" else "export {}")
-    with pytest.raises(v8snap.JSError, match="thrown") as caught:
-        ctx.import_module("m", resolve=lambda *_: "\nthrow new Error('thrown')")
-    assert (caught.value.script_name, caught.value.line) == ("m", 2)
-    with pytest.raises(KeyError):
-        ctx.import_module("m", resolve=lambda name, _: {"m": "import 'n'"}[name])
-    with pytest.raises(v8snap.JSTimeoutError):
-        ctx.import_module("m", resolve=lambda *_: "for (;;);", timeout=0.05)
-    with pytest.raises(v8snap.V8SnapError, match="never comes"):
-        ctx.import_module("m", resolve=lambda *_: "await new Promise(() => {})")
-    with pytest.raises(TypeError):
-        ctx.import_module("m", resolve=lambda *_: 5)
-    with SnapshotCreator() as sc, pytest.raises(v8snap.SnapshotError):
-        sc.context.import_module("m", resolve=lambda *_: "export {}")
-
-
 def test_heap_statistics(ctx):
     statistics = ctx.isolate.heap_statistics()
     assert statistics["used_heap_size"] > 100_000

@@ -59,6 +59,7 @@ from v8snap.errors import (
     WrongThreadError,
 )
 from v8snap.gap import builtin_gap
+from v8snap.obstacle import Obstacle
 from v8snap.startup_data import StartupData
 from v8snap.values import BigInt, undefined
 
@@ -82,6 +83,7 @@ __all__ = [
     "JSTimeoutError",
     "ModuleResolveError",
     "NotInSnapshotError",
+    "Obstacle",
     "Script",
     "SnapshotBuildCrashed",
     "SnapshotConflictError",

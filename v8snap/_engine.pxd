@@ -141,6 +141,7 @@ cdef extern from "v8snap/snapshot_creator.hpp" namespace "v8snap":
         unique_ptr[Context] base_context(size_t index) except +raise_python_error
         size_t add_data(Context* context, Context& maker, object value) except +raise_python_error
         object external(Context& context, object name) except +raise_python_error
+        object check() except +raise_python_error
         object used_externals() except +raise_python_error
         object create_blob(cbool keep_function_code) except +raise_python_error
         void discard() except +raise_python_error

@@ -7,6 +7,7 @@ from typing import Any, NoReturn, Self, SupportsIndex
 from _typeshed import ReadableBuffer
 from typing_extensions import disjoint_base
 
+from v8snap.obstacle import Obstacle
 from v8snap.startup_data import StartupData
 
 __version__: str
@@ -124,6 +125,7 @@ class SnapshotCreator:
         timeout: float | None = None,
     ) -> JSObject: ...
     def external(self, name: str, *, context: Context | None = None) -> JSFunction: ...
+    def check(self) -> list[Obstacle]: ...
     def create_blob(
         self, function_code: FunctionCodeHandling | None = None, *, metadata: Any = None
     ) -> StartupData: ...

@@ -29,6 +29,7 @@ import weakref
 
 from v8snap import errors, gap, modules
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
+from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined
 
 cdef extern from *:

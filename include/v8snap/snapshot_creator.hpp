@@ -27,6 +27,10 @@ class SnapshotCreator {
   // The JavaScript function of a registered name, in `context`.
   virtual PyObject* external(Context& context, PyObject* name) = 0;
 
+  // What V8 would die of in create_blob(), found without running JavaScript: a list of (path, what, context) with the
+  // index of the added context or -1.
+  virtual PyObject* check() = 0;
+
   // Names of the external references that functions were made of: a list of str.
   virtual PyObject* used_externals() = 0;
   // Consumes: whatever happens, creator, isolate, contexts and values are closed after it. The blob as bytes.

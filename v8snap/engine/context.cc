@@ -56,6 +56,7 @@ PyObject* ContextImpl::eval(PyObject* source, PyObject* name, double timeout) {
   v8::Local<v8::Value> result = run_js(*this, timeout, [&] {
     v8::Local<v8::Script> script;
     if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
+    if (isolate_.is_creator) isolate_.scripts.emplace_back(isolate_.v8, script->GetUnboundScript());
     return script->Run(context);
   });
   return to_python(*this, result);

@@ -155,9 +155,9 @@ struct Slot {
   v8::Global<v8::Value> value;
   v8::Global<v8::Context> context_handle;
   v8::Global<v8::UnboundScript> script;
-  v8::Global<v8::Function> strict_set;  // a context's helper, see ValueImpl::set
+  v8::Global<v8::Function> strict_set;                       // a context's helper, see ValueImpl::set
   std::map<std::u16string, v8::Global<v8::Module>> modules;  // a context's, by name
-  ContextImpl* context;                 // the context a value belongs to; closed with it
+  ContextImpl* context;                                      // the context a value belongs to; closed with it
   LiveKind kind;
   bool closed = false;
   std::atomic<bool> counted{true};  // among the live ones: until it is closed or handed back
@@ -225,6 +225,7 @@ class IsolateImpl final : public Isolate {
   // Hands a handle back, from any thread.
   void release(Slot* slot) noexcept;
   void close_slots(ContextImpl* of_context);
+  std::vector<v8::Local<v8::Context>> open_contexts() const;
   void drain() noexcept;
 
   // Collects garbage and runs the tasks that this posts; how many calls of JavaScript they made (finalizers). Without
@@ -264,6 +265,8 @@ class IsolateImpl final : public Isolate {
   std::vector<PythonFunction*> dead_functions;
   std::vector<std::unique_ptr<ThrownException>> thrown;
   long next_id = 1;
+  // A creator's, see find_heap_obstacles().
+  std::vector<v8::Global<v8::UnboundScript>> scripts;
   // Names of external references that went into a creator's heap.
   PyObject* used_externals = nullptr;  // set of str, owned
 
@@ -447,6 +450,22 @@ void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> modul
 void prepare_creator_context(ContextImpl& context);
 // Undoes it; throws kUnserializable where what JavaScript did to the context would kill V8 when it is loaded.
 void finish_creator_context(ContextImpl& context);
+
+// Where a search for what can't be in a snapshot starts.
+struct HeapRoot {
+  std::string label;  // what JavaScript paths from it begin with
+  int context;        // of the blob: -1 for the default one
+  v8::Local<v8::Value> value;
+};
+struct HeapObstacle {
+  std::string path;  // "" where none of the roots leads to it
+  std::string what;  // its constructor's name
+  int context;       // the root's
+};
+// Inside a context; they run no JavaScript. Without the GIL. `scripts` are those whose functions are many.
+bool has_large_buffers(v8::Isolate* isolate);
+std::vector<HeapObstacle> find_heap_obstacles(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
+                                              const std::vector<v8::Local<v8::UnboundScript>>& scripts);
 
 void deserialize_internal_field(v8::Local<v8::Object> holder, int index, v8::StartupData payload, void* data);
 v8::StartupData serialize_internal_field(v8::Local<v8::Object> holder, int index, void* data);

@@ -117,6 +117,7 @@ void IsolateImpl::reset_handles() {
 
 void IsolateImpl::dispose() noexcept {
   closed_ = true;
+  scripts.clear();
   {
     GilRelease nogil;
     if (is_creator) {
@@ -265,6 +266,14 @@ void IsolateImpl::keep(long id, PyObject* object) {
 void IsolateImpl::forget(long id) {
   PyRef key(PyLong_FromLong(id));
   if (!key || PyDict_DelItem(options.callables, key.get()) < 0) PyErr_Clear();
+}
+
+std::vector<v8::Local<v8::Context>> IsolateImpl::open_contexts() const {
+  std::vector<v8::Local<v8::Context>> found;
+  for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
+    if (slot->kind == LiveKind::kContext && !slot->closed) found.push_back(slot->context_handle.Get(v8));
+  }
+  return found;
 }
 
 void IsolateImpl::close_slots(ContextImpl* of_context) {

@@ -50,8 +50,9 @@ class Graph {
     return modules_[root].module;
   }
 
-  // One that failed can be tried again, as Python's own imports can.
-  void forget_failed() {
+  // What failed can be tried again, as Python's own imports can.
+  void forget_failed(PyObject* root) {
+    context_.modules().erase(units(isolate_, string_from_python(isolate_, root)));
     for (auto each = context_.modules().begin(); each != context_.modules().end();) {
       const bool failed = each->second.Get(isolate_)->GetStatus() == v8::Module::kErrored;
       each = failed ? context_.modules().erase(each) : std::next(each);
@@ -93,8 +94,7 @@ class Graph {
       v8::Local<v8::String> specifier = compat::module_request_specifier(local_, requests, i);
       PyRef text = checked(string_to_python(isolate_, specifier));
       // resolve(specifier, importer) gives (name, source).
-      PyRef found = checked(
-          PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
+      PyRef found = checked(PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
       PyObject *name, *source;
       if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
       const size_t index = find_or_compile(source, name);
@@ -177,7 +177,7 @@ PyObject* ContextImpl::import_module(PyObject* source, PyObject* name, PyObject*
   try {
     evaluate(*this, module, timeout);
   } catch (...) {
-    graph.forget_failed();
+    graph.forget_failed(name);
     throw;
   }
   return to_python(*this, module->GetModuleNamespace());

@@ -19,6 +19,25 @@ v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
 
 PyRef no_paths() { return checked(PyList_New(0)); }
 
+PyRef as_python(const std::string& text) {
+  return checked(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
+}
+
+constexpr size_t kMostHeapBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
+
+[[noreturn]] void throw_obstacles(const std::vector<HeapObstacle>& found) {
+  std::string message =
+      "the heap holds what no snapshot can, native objects such as Intl formatters: make it when it "
+      "is first needed, or let go of it before the blob is made";
+  PyRef paths = no_paths();
+  for (const HeapObstacle& each : found) {
+    message += "; " + each.what + " at " + (each.path.empty() ? "no path from the contexts" : each.path);
+    if (each.path.empty()) continue;
+    checked(PyList_Append(paths.get(), as_python(each.path).get()));
+  }
+  throw_unserializable(message, std::move(paths));
+}
+
 class SnapshotCreatorImpl final : public SnapshotCreator {
  public:
   SnapshotCreatorImpl(IsolateImpl& isolate, const IsolateOptions& options, size_t base_contexts)
@@ -76,6 +95,34 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     v8::Context::Scope scope(own(context));
     auto& impl = static_cast<ContextImpl&>(context);
     return to_python(impl, function_of_external(impl, name));
+  }
+
+  PyObject* check() override {
+    Entry entry(isolate_);
+    std::unique_ptr<Context> anchor;  // V8 wants to be in a context
+    if (parts_->standard.IsEmpty()) anchor = isolate_.new_context();
+    v8::Local<v8::Context> local =
+        anchor ? static_cast<ContextImpl&>(*anchor).local() : parts_->standard.Get(isolate_.v8);
+    v8::Context::Scope scope(local);
+    std::vector<HeapRoot> roots = heap_roots();
+    for (v8::Local<v8::Context> open : isolate_.open_contexts()) roots.push_back({"globalThis", -1, open->Global()});
+    std::vector<HeapObstacle> found;
+    v8::HeapStatistics statistics;
+    {
+      GilRelease nogil;
+      isolate_.v8->LowMemoryNotification();
+      isolate_.v8->GetHeapStatistics(&statistics);
+      found = find_heap_obstacles(isolate_.v8, roots, scripts());
+    }
+    if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) found.push_back({"", "", -1});
+    PyRef list = checked(PyList_New(0));
+    for (const HeapObstacle& each : found) {
+      if (each.path.empty() && !each.what.empty()) continue;  // goes before a blob is made
+      PyRef item =
+          checked(Py_BuildValue("(OOi)", as_python(each.path).get(), as_python(each.what).get(), each.context));
+      checked(PyList_Append(list.get(), item.get()));
+    }
+    return list.release();
   }
 
   PyObject* used_externals() override { return checked(PySequence_List(isolate_.used_externals)).release(); }
@@ -168,39 +215,41 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   PyRef serialize(bool keep) {
     isolate_.reset_handles();
     v8::StartupData blob{};
-    Obstacle obstacle;
+    Refusal refusal;
     {
       GilRelease nogil;
       v8::Isolate::Scope scope(isolate_.v8);
-      obstacle = hand_over();
-      if (obstacle == Obstacle::kNone) {
+      refusal = hand_over();
+      if (refusal.why == Why::kNone) {
         blob = (*isolate_.creator)
                    ->CreateBlob(keep ? v8::SnapshotCreator::FunctionCodeHandling::kKeep
                                      : v8::SnapshotCreator::FunctionCodeHandling::kClear);
       }
     }
-    if (obstacle == Obstacle::kTooLarge) {
+    if (refusal.why == Why::kTooLarge) {
       throw_unserializable("the heap is too large for a snapshot, which V8 keeps within 2 GiB", no_paths());
     }
-    if (obstacle == Obstacle::kNativeHandles) {
-      throw_unserializable(
-          "something in the heap holds a native object that no snapshot can hold, such as an Intl formatter "
-          "(Intl.DateTimeFormat, Intl.NumberFormat, ...): make it when it is first needed instead",
-          no_paths());
-    }
+    if (refusal.why == Why::kObstacles) throw_obstacles(refusal.found);
     std::unique_ptr<const char[]> owned(blob.data);
     if (blob.data == nullptr) throw Error(ErrorCode::kSnapshot, "V8 made no blob");
     return checked(PyBytes_FromStringAndSize(blob.data, blob.raw_size));
   }
 
   // What V8 would die of.
-  enum class Obstacle { kNone, kNativeHandles, kTooLarge };
+  enum class Why { kNone, kObstacles, kTooLarge };
+  struct Refusal {
+    Why why = Why::kNone;
+    std::vector<HeapObstacle> found;
+  };
 
-  // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. Where there is an obstacle,
-  // V8's creator has got nothing.
-  Obstacle hand_over() {
+  // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. Where it refuses, V8's
+  // creator has got nothing.
+  Refusal hand_over() {
     v8::HandleScope handles(isolate_.v8);
     v8::Local<v8::Context> standard = parts_->standard.Get(isolate_.v8);
+    v8::Context::Scope scope(standard);
+    const std::vector<HeapRoot> roots = heap_roots();
+    const std::vector<v8::Local<v8::UnboundScript>> sources = scripts();
     std::vector<v8::Local<v8::Context>> added;
     std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>> data;
     for (const auto& each : parts_->added) added.push_back(each.Get(isolate_.v8));
@@ -210,9 +259,10 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     isolate_.collect_and_pump();
     v8::HeapStatistics statistics;
     isolate_.v8->GetHeapStatistics(&statistics);
-    if (statistics.used_global_handles_size() != 0) return Obstacle::kNativeHandles;
-    constexpr size_t kMostBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
-    if (statistics.used_heap_size() + statistics.external_memory() > kMostBytes) return Obstacle::kTooLarge;
+    if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) return {Why::kTooLarge, {}};
+    if (statistics.used_global_handles_size() != 0 || has_large_buffers(isolate_.v8)) {
+      return {Why::kObstacles, find_heap_obstacles(isolate_.v8, roots, sources)};
+    }
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
@@ -223,13 +273,33 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
         creator->AddData(context, value);
       }
     }
-    return Obstacle::kNone;
+    return {};
+  }
+
+  std::vector<v8::Local<v8::UnboundScript>> scripts() const {
+    std::vector<v8::Local<v8::UnboundScript>> found;
+    for (const auto& script : isolate_.scripts) found.push_back(script.Get(isolate_.v8));
+    return found;
+  }
+
+  std::vector<HeapRoot> heap_roots() const {
+    std::vector<HeapRoot> roots;
+    const auto add_global = [&](const v8::Global<v8::Context>& context, int index) {
+      if (!context.IsEmpty()) roots.push_back({"globalThis", index, context.Get(isolate_.v8)->Global()});
+    };
+    add_global(parts_->standard, -1);
+    for (size_t i = 0; i < parts_->added.size(); ++i) add_global(parts_->added[i], static_cast<int>(i));
+    for (const CreatorParts::Datum& each : parts_->data) {
+      roots.push_back({"[[data]]", -1, each.value.Get(isolate_.v8)});
+    }
+    return roots;
   }
 
   void reset() {
     parts_->standard.Reset();
     parts_->added.clear();
     parts_->data.clear();
+    isolate_.scripts.clear();
   }
 
   void end() noexcept {

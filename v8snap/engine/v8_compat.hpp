@@ -2,10 +2,12 @@
 #pragma once
 
 #include <libplatform/libplatform.h>
+#include <v8-profiler.h>
 #include <v8.h>
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 namespace v8snap::compat {
 
@@ -76,6 +78,29 @@ inline bool module_namespaces_can_be_in_snapshots() { return module_namespace_ge
 inline intptr_t module_namespace_getter() { return 0; }
 inline bool module_namespaces_can_be_in_snapshots() { return true; }
 #endif
+
+// The live ArrayBuffers that are, or may grow, larger than that. Earlier versions have none that may grow while a
+// snapshot is built, and a large one is over the limit for the whole heap.
+inline std::vector<v8::Local<v8::Object>> buffers_larger_than(v8::Isolate* isolate, double most) {
+  std::vector<v8::Local<v8::Object>> found;
+#if V8_MAJOR_VERSION >= 12
+  struct Larger final : v8::QueryObjectPredicate {
+    explicit Larger(double bytes) : most(bytes) {}
+    bool Filter(v8::Local<v8::Object> object) override {
+      return object->IsArrayBuffer() &&
+             static_cast<double>(object.As<v8::ArrayBuffer>()->GetBackingStore()->MaxByteLength()) > most;
+    }
+    double most;
+  } larger(most);
+  std::vector<v8::Global<v8::Object>> handles;
+  isolate->GetHeapProfiler()->QueryObjects(isolate->GetCurrentContext(), &larger, &handles);
+  for (const auto& handle : handles) found.push_back(handle.Get(isolate));
+#else
+  (void)isolate;
+  (void)most;
+#endif
+  return found;
+}
 
 // A snapshot creator and its isolate, disposed of together.
 class Creator {

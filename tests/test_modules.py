@@ -1,0 +1,192 @@
+"""ES modules: linked, evaluated, once in a context, and in snapshots."""
+
+import pytest
+
+import v8snap
+from v8snap import Isolate, ModuleResolveError, SnapshotCreator
+
+MODULES = {
+    "main": "import {double} from './lib.js'; import def, * as all from 'lib';"
+    " export const answer = double(21); export default [def, Object.keys(all).join()]; export {answer as again}",
+    "lib": "import {answer} from 'main'; export const double = (x) => x * 2; export default 'default';"
+    " export const late = () => answer",
+}
+
+
+def resolve(specifier, importer):
+    name = {"./lib.js": "lib"}.get(specifier, specifier)
+    return name, MODULES[name]
+
+
+def test_modules_import_each_other(ctx):
+    namespace = ctx.import_module("main", resolve=resolve)
+    assert (namespace.answer, namespace.again, namespace["default"].to_py()) == (
+        42,
+        42,
+        ["default", "default,double,late"],
+    )
+    assert ctx.import_module("m", resolve=lambda *_: "export default await Promise.resolve(5)")["default"] == 5
+
+
+def test_modules_that_fail(ctx):
+    with pytest.raises(v8snap.JSError, match="SyntaxError"):
+        ctx.import_module("m", resolve=lambda *_: "export {")
+    with pytest.raises(v8snap.JSError, match="does not provide an export"):
+        ctx.import_module("m", resolve=lambda name, _: "import {x} from 'n'" if name == "m" else "export {}")
+    with pytest.raises(v8snap.JSError, match="thrown") as caught:
+        ctx.import_module("m", resolve=lambda *_: "\nthrow new Error('thrown')")
+    assert (caught.value.script_name, caught.value.line) == ("m", 2)
+    with pytest.raises(KeyError):
+        ctx.import_module("m", resolve=lambda name, _: {"m": "import 'n'"}[name])
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.import_module("m", resolve=lambda *_: "for (;;);", timeout=0.05)
+    with pytest.raises(v8snap.V8SnapError, match="never comes"):
+        ctx.import_module("m", resolve=lambda *_: "await new Promise(() => {})")
+    with pytest.raises(TypeError):
+        ctx.import_module("m", resolve=lambda *_: 5)
+    # A failed one can be tried again.
+    assert ctx.import_module("m", resolve=lambda *_: "export default 1")["default"] == 1
+
+
+def test_a_name_is_one_module(ctx):
+    count = "globalThis.count = (globalThis.count ?? 0) + 1; export const n = count"
+    first = ctx.import_module("m", resolve={"m": count})
+    again = ctx.import_module("user", resolve={"user": "export * as m from 'm'", "m": "never read"})
+    assert (first.n, again.m.n, ctx.globals["count"]) == (1, 1, 1)
+    assert ctx.import_module("m").n == 1
+    with ctx.isolate.new_context() as other:
+        assert other.import_module("m", resolve={"m": count}).n == 1
+
+
+def test_specifiers_are_relative_to_the_importer(ctx):
+    sources = {
+        "app/main.js": "import {x} from './lib/a.js'; export {x}",
+        "app/lib/a.js": "import {y} from '../b.js'; export const x = [y, import.meta.url].join()",
+        "app/b.js": "export const y = import.meta.url",
+    }
+    assert ctx.import_module("app/main.js", resolve=sources).x == "app/b.js,app/lib/a.js"
+    with pytest.raises(ModuleResolveError) as caught:
+        ctx.import_module("app/c.js", resolve={"app/c.js": "import './nothing.js'"})
+    assert (caught.value.specifier, caught.value.importer) == ("./nothing.js", "app/c.js")
+    with pytest.raises(ModuleResolveError):
+        ctx.import_module("nowhere")
+    with pytest.raises(ImportError, match="nowhere"):
+        ctx.import_module("nowhere", resolve=lambda *_: None)
+    for wrong in (5, "source"):
+        with pytest.raises(TypeError):
+            ctx.import_module("m", resolve=wrong)
+
+
+def test_a_module_that_imports_itself_while_it_runs(child_ok):
+    code = """
+        import v8snap
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            def again():
+                try:
+                    ctx.import_module("m")
+                except v8snap.SnapshotError as error:
+                    return str(error)
+                except v8snap.ModuleResolveError:
+                    return "not yet there"
+            ctx.globals["again"] = again
+            print(ctx.import_module("m", resolve={"m": "export const said = again()"}).said)
+            sources = {"a": "import 'b'; export const a = 1", "b": "import 'a'; export const said = again()"}
+            def again():
+                return ctx.import_module("a", resolve=sources).a
+            ctx.globals["again"] = again
+            try:
+                ctx.import_module("a", resolve=sources)
+            except v8snap.V8SnapError as error:
+                print(type(error).__name__)
+    """
+    answer = child_ok(code).splitlines()
+    assert len(answer) == 2, answer
+
+
+SOURCES = {
+    "lib/util.js": "export const twice = (x) => x + x; export const url = import.meta.url; import './main.js'",
+    "lib/main.js": """import {twice, url} from './util.js';
+        export let calls = 0;
+        export function render(x) { calls += 1; return [twice(x), url, import.meta.url].join() }
+        export const late = await Promise.resolve(5);
+        export default class A { static n = 1 }""",
+}
+
+
+def module_blob(**options):
+    with SnapshotCreator(**options) as sc:
+        namespace = sc.add_module("lib/main.js", SOURCES["lib/main.js"], resolve=SOURCES)
+        assert (namespace["render"]("a"), namespace.late) == ("aa,lib/util.js,lib/main.js", 5)
+        sc.add_module("lib/util.js", SOURCES["lib/util.js"])
+    return sc.blob
+
+
+def test_modules_in_a_snapshot_need_no_loading(tmp_path, child_ok):
+    module_blob().save(tmp_path / "modules.v8snap")
+    code = """
+        import v8snap
+        blob = v8snap.StartupData.load("modules.v8snap")
+        with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+            lib = ctx.data("lib/main.js")
+            print(lib["render"]("b"), lib.calls, lib.late, lib["default"].n, *lib)
+            print(ctx.data("lib/util.js").twice(4))
+    """
+    assert child_ok(code).splitlines() == ["bb,lib/util.js,lib/main.js 2 5 1 calls default late render", "8"]
+
+
+@pytest.mark.parametrize("code", v8snap.FunctionCodeHandling)
+def test_a_snapshot_with_modules_can_be_built_upon_and_verified(code):
+    blob = module_blob(function_code=code)
+    assert not blob.can_be_rehashed
+    assert [script["name"] for script in blob.scripts] == ["lib/main.js", "lib/util.js"]
+    blob.verify()
+    with SnapshotCreator(existing_blob=blob) as sc:
+        sc.add_module("more", "export const more = import.meta.url")
+        added = sc.new_context()
+        sc.add_module("other", "export let n = 2", context=added)
+        sc.add_context(added, name="second")
+    with Isolate(sc.blob) as iso, iso.new_context() as ctx, iso.new_context("second") as second:
+        assert ctx.data("more").more == "more"
+        assert second.data("other").n == 2
+        with pytest.raises(KeyError):
+            ctx.data("lib/main.js")
+
+
+def test_isolates_of_one_snapshot_with_modules_live_together_and_with_no_other(make_blob, child_ok):
+    code = """
+        import sys, v8snap
+        with v8snap.SnapshotCreator() as sc:
+            sc.add_module("m", "export const o = {}; export const get = (k) => o[k]; for (let i = 0; i < 9999; i++) o['k' + i] = i")
+        for _ in range(3):
+            isolates = [v8snap.Isolate(sc.blob) for _ in range(4)]
+            for isolate in isolates:
+                with isolate.new_context() as ctx:
+                    module = ctx.data("m")
+                    assert [module["get"](f"k{i}") for i in (0, 77, 9998)] == [0, 77, 9998]
+                    assert ctx.eval("const m = new Map(); for (let i = 0; i < 9999; i++) m.set('x' + i, i); m.get('x9')") == 9
+            try:
+                v8snap.Isolate()
+            except v8snap.SnapshotConflictError as error:
+                print(error.live)
+            for isolate in isolates:
+                isolate.close()
+        v8snap.Isolate().close()
+    """
+    assert child_ok(code).split() == ["4"] * 3
+
+
+def test_modules_that_cannot_go_into_a_snapshot():
+    with SnapshotCreator() as sc:
+        with pytest.raises(ModuleResolveError):
+            sc.add_module("m", "import 'nothing'")
+        with pytest.raises(v8snap.JSError, match="thrown"):
+            sc.add_module("m", "throw new Error('thrown')")
+        with pytest.raises(v8snap.SnapshotError, match="never comes"):
+            sc.add_module("m", "await new Promise(() => {})")
+        with pytest.raises(v8snap.JSTimeoutError):
+            sc.add_module("m", "for (;;);", timeout=0.05)
+        assert sc.add_module("m", "export const n = 1").n == 1
+        with pytest.raises(v8snap.SnapshotError, match="already"):
+            sc.add_module("m", "export const n = 2")
+    with Isolate(sc.blob) as iso:
+        assert iso.new_context().data("m").n == 1

@@ -1,0 +1,134 @@
+"""What can't be in a snapshot is found beforehand, with the JavaScript path to it; nothing of the user's runs."""
+
+import pytest
+
+import v8snap
+from v8snap import SnapshotCreator, UnserializableError
+
+FORMATTER = "new Intl.NumberFormat('de')"
+PLACES = {
+    "globalThis.app.fmt": f"globalThis.app = {{fmt: {FORMATTER}}}",
+    "globalThis.list[2].f": f"var list = [1, 2, {{f: {FORMATTER}}}]",
+    'globalThis["odd key"]': f"globalThis['odd key'] = {FORMATTER}",
+    "binding": f"const binding = {FORMATTER}",
+    "binding.inner": f"let binding = {{inner: {FORMATTER}}}",
+    "globalThis.get.[[Scopes]].cache": f"(() => {{ const cache = {FORMATTER}; globalThis.get = () => cache }})()",
+    "globalThis.cache.[[Entries]]": f"var cache = new Map([['k', {FORMATTER}]])",
+    "globalThis.set.[[Entries]]": f"var set = new Set([{FORMATTER}])",
+    "globalThis.o.#secret": f"class A {{ #secret = {FORMATTER} }}; var o = new A()",
+    "globalThis.o[Symbol(mine)]": f"var o = {{[Symbol('mine')]: {FORMATTER}}}",
+    "globalThis.p.[[PromiseResult]]": f"var p = Promise.resolve({FORMATTER})",
+    "globalThis.f.x": f"function f() {{}}; f.x = {FORMATTER}",
+    "globalThis.A.x": f"var A = class {{ static x = {FORMATTER} }}",
+    "globalThis.sub": "class Fmt extends Intl.Collator {}; var sub = new Fmt()",
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_the_path_to_a_formatter(path):
+    sc = SnapshotCreator()
+    sc.context.eval(PLACES[path])
+    (found,) = sc.check()
+    assert (found.path, found.context) == (path, None)
+    with pytest.raises(UnserializableError, match="Intl") as caught:
+        sc.create_blob()
+    assert caught.value.paths == (path,)
+    assert sc.closed
+    with pytest.raises(v8snap.ClosedError):
+        sc.check()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["Collator()", "DateTimeFormat()", "NumberFormat()", "PluralRules()", "RelativeTimeFormat()", "ListFormat()"]
+    + ["Locale('de')", "DisplayNames('de', {type: 'region'})", "Segmenter()"],
+)
+def test_each_kind_of_intl_object(kind):
+    sc = SnapshotCreator()
+    sc.context.eval(f"var dropped = new Intl.{kind}; var kept = new Intl.{kind}; dropped = null")
+    assert [(found.path, kind.split("(")[0] in found.reason) for found in sc.check()] == [("globalThis.kept", True)]
+    sc.context.eval("kept = null")
+    assert sc.check() == []
+    sc.create_blob()
+
+
+def test_nothing_of_the_heap_runs():
+    sc = SnapshotCreator()
+    sc.context.eval(f"""
+        var ran = [];
+        const handler = new Proxy({{}}, {{get: (_, name) => () => {{ ran.push(name) }}}});
+        Object.defineProperty(globalThis, 'getter', {{get() {{ ran.push('getter'); return 1 }}, enumerable: true}});
+        var proxy = new Proxy({{inner: {FORMATTER}}}, {{ownKeys() {{ ran.push('keys'); return [] }}}});
+        Object.prototype.toString = () => {{ ran.push('toString') }};
+        class NumberFormat {{ get format() {{ ran.push('format') }} }}; var notOne = new NumberFormat();
+    """)
+    assert [found.path for found in sc.check()] == ["globalThis.proxy.inner"]
+    assert sc.context.eval("ran.length") == 0
+    sc.context.eval("proxy = null")
+    sc.create_blob()
+
+
+def test_every_context_is_searched_and_named():
+    sc = SnapshotCreator()
+    loose = sc.new_context()
+    loose.eval(f"var loose = {FORMATTER}")
+    assert [found.path for found in sc.check()] == ["globalThis.loose"]
+    loose.close()
+    for name in ("one", None):
+        ctx = sc.new_context()
+        ctx.eval(f"var o = {{f: {FORMATTER}}}")
+        sc.add_context(ctx, name=name)
+    sc.add_data(sc.context.eval(f"({{deep: {FORMATTER}}})"), context=sc.context)
+    found = sorted(sc.check(), key=str)
+    assert {(each.path, each.context) for each in found} == {
+        ("globalThis.o.f", "one"),
+        ("globalThis.o.f", 1),
+        ("[[data]].deep", None),
+    }
+    assert "context 'one'" in " ".join(map(str, found))
+    with pytest.raises(UnserializableError) as caught:
+        sc.create_blob()
+    assert len(caught.value.paths) == 3
+
+
+def test_a_formatter_in_a_module():
+    sc = SnapshotCreator()
+    sc.add_module("m", f"const fmt = {FORMATTER}; export const format = (x) => fmt.format(x)")
+    (found,) = sc.check()
+    assert found.path
+    with pytest.raises(UnserializableError):
+        sc.create_blob()
+
+
+def test_buffers_that_v8_cannot_write(child_ok):
+    code = """
+        import v8snap
+        for source in ("{maxByteLength: 2 ** 33}", "{maxByteLength: 2 ** 20}"):
+            sc = v8snap.SnapshotCreator()
+            sc.context.eval(f"var app = {{b: new ArrayBuffer(8, {source})}}")
+            if sc.context.eval("app.b.maxByteLength !== 2 ** 33 || !app.b.resizable"):
+                assert sc.check() == []
+                blob = sc.create_blob()
+                with v8snap.Isolate(blob) as iso:
+                    assert iso.new_context().eval("app.b.byteLength") == 8
+            else:
+                assert [found.path for found in sc.check()] == ["globalThis.app.b"]
+                try:
+                    sc.create_blob()
+                except v8snap.UnserializableError as error:
+                    assert error.paths == ("globalThis.app.b",)
+                else:
+                    raise AssertionError
+    """
+    child_ok(code)
+
+
+def test_a_heap_larger_than_a_snapshot(child_ok):
+    code = """
+        import v8snap
+        sc = v8snap.SnapshotCreator()
+        sc.context.eval("var b = new ArrayBuffer(1.2 * 2 ** 30)")
+        (found,) = sc.check()
+        print(found.path == "", "too large" in found.reason)
+    """
+    assert child_ok(code).split() == ["True", "True"]
