@@ -152,18 +152,21 @@ def test_a_snapshot_with_modules_can_be_built_upon_and_verified(code):
             ctx.data("lib/main.js")
 
 
-def test_isolates_of_one_snapshot_with_modules_live_together_and_with_no_other(make_blob, child_ok):
-    code = """
+def test_isolates_of_one_snapshot_with_modules_live_together_and_with_no_other(child_ok):
+    code = '''
         import sys, v8snap
         with v8snap.SnapshotCreator() as sc:
-            sc.add_module("m", "export const o = {}; export const get = (k) => o[k]; for (let i = 0; i < 9999; i++) o['k' + i] = i")
+            sc.add_module("m", """
+                export const o = {}; export const get = (k) => o[k];
+                for (let i = 0; i < 9999; i++) o['k' + i] = i""")
+        script = "const m = new Map(); for (let i = 0; i < 9999; i++) m.set('x' + i, i); m.get('x9')"
         for _ in range(3):
             isolates = [v8snap.Isolate(sc.blob) for _ in range(4)]
             for isolate in isolates:
                 with isolate.new_context() as ctx:
                     module = ctx.data("m")
                     assert [module["get"](f"k{i}") for i in (0, 77, 9998)] == [0, 77, 9998]
-                    assert ctx.eval("const m = new Map(); for (let i = 0; i < 9999; i++) m.set('x' + i, i); m.get('x9')") == 9
+                    assert ctx.eval(script) == 9
             try:
                 v8snap.Isolate()
             except v8snap.SnapshotConflictError as error:
@@ -171,7 +174,7 @@ def test_isolates_of_one_snapshot_with_modules_live_together_and_with_no_other(m
             for isolate in isolates:
                 isolate.close()
         v8snap.Isolate().close()
-    """
+    '''
     assert child_ok(code).split() == ["4"] * 3
 
 

@@ -40,8 +40,17 @@ def test_the_path_to_a_formatter(path):
 
 @pytest.mark.parametrize(
     "kind",
-    ["Collator()", "DateTimeFormat()", "NumberFormat()", "PluralRules()", "RelativeTimeFormat()", "ListFormat()"]
-    + ["Locale('de')", "DisplayNames('de', {type: 'region'})", "Segmenter()"],
+    [
+        "Collator()",
+        "DateTimeFormat()",
+        "NumberFormat()",
+        "PluralRules()",
+        "RelativeTimeFormat()",
+        "ListFormat()",
+        "Locale('de')",
+        "DisplayNames('de', {type: 'region'})",
+        "Segmenter()",
+    ],
 )
 def test_each_kind_of_intl_object(kind):
     sc = SnapshotCreator()
