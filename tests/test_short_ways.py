@@ -28,6 +28,7 @@ def test_build_with_warmup_and_external_references():
         warmup="run(1)",
         external_references={"log": lambda x: f"build {x}"},
         function_code=v8snap.FunctionCodeHandling.KEEP,
+        isolated=False,
         heap_limit=256 * 2**20,
         timeout=60,
     )

@@ -232,8 +232,10 @@ def test_verify(blob):
 def test_verify_reports_what_kills_v8():
     # A whole blob by every check that needs no V8, whose content is nonsense.
     broken = StartupData(synthetic(v8snap.v8_version()))
-    with pytest.raises(v8snap.SnapshotBuildCrashed, match="can't load"):
+    with pytest.raises(v8snap.SnapshotBuildCrashed, match="died in the helper process") as caught:
         broken.verify()
+    assert caught.value.phase == "load"
+    assert caught.value.message.startswith("Check failed")
 
 
 def test_a_loaded_file_is_mapped_not_copied(blob, tmp_path):

@@ -33,6 +33,8 @@ from v8snap._v8 import (
     v8_version,
 )
 from v8snap.builder import build, warm_up
+from v8snap.cache import cached
+from v8snap.compare import compare
 from v8snap.config import build_config
 from v8snap.errors import (
     ClosedError,
@@ -102,6 +104,8 @@ __all__ = [
     "build",
     "build_config",
     "builtin_gap",
+    "cached",
+    "compare",
     "set_flags",
     "to_py",
     "undefined",

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import collections.abc
+import itertools
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v8snap._v8 import FunctionCodeHandling, SnapshotCreator
-from v8snap.errors import JSTimeoutError
+from v8snap import helper
+from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags_hash
+from v8snap.errors import JSTimeoutError, NotInSnapshotError
+from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from v8snap.startup_data import StartupData
+    from v8snap._v8 import Context
 
     Externals = Mapping[str, Callable[..., Any] | None] | Iterable[str] | None
     Scripts = Mapping[str, str] | Iterable[str | os.PathLike[str] | tuple[str, str]] | str | os.PathLike[str]
@@ -26,6 +29,8 @@ class _Clock:
     """What is left of one timeout that several scripts share."""
 
     def __init__(self, timeout: float | None) -> None:
+        if timeout is not None and not timeout > 0:
+            raise ValueError("timeout is a positive number of seconds, or None")
         self.end = None if timeout is None else time.monotonic() + timeout
 
     def left(self) -> float | None:
@@ -54,7 +59,7 @@ def read_scripts(scripts: Scripts) -> list[tuple[str, str]]:
     return pairs
 
 
-def _as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] | None]:
+def as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] | None]:
     if isinstance(external_references, collections.abc.Mapping):
         return dict(external_references)
     return dict.fromkeys(external_references or ())
@@ -64,13 +69,18 @@ def build(
     scripts: Scripts,
     *,
     warmup: str | None = None,
+    modules: Scripts | None = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
     external_references: Externals = (),
+    isolated: bool = True,
+    deterministic: bool = False,
     timeout: float | None = None,
     heap_limit: int | None = None,
     metadata: Any = None,
 ) -> StartupData:
-    """Build a snapshot from scripts, in this process, and see in a helper process that V8 can load it.
+    """Build a snapshot from scripts in a helper process, and see there that V8 can load it.
+
+    Whatever JavaScript does to V8 in the helper is an exception here, and no isolate of this process is in its way.
 
     Parameters
     ----------
@@ -78,9 +88,17 @@ def build(
         Run in order in the default context.
     warmup : str, optional
         JavaScript that is run afterwards in a throw-away context, see `warm_up`.
+    modules : as `scripts`, optional
+        ES modules, added after the scripts as by `SnapshotCreator.add_module`. They may import one another.
     function_code : FunctionCodeHandling
     external_references : mapping of str to callable, or iterable of str
-        Python callables that may be in the heap. A global function of each name is there when the scripts run.
+        Python callables that may be in the heap. A global function of each name is there when the scripts run; in a
+        helper process calling it raises, for the callables are not there.
+    isolated : bool
+        Whether to build in a helper process. If not, V8 may end this process over what no check can foresee, such as
+        one array that takes all memory; the result is loaded in a helper process all the same.
+    deterministic : bool
+        Give the same bytes each time, under fixed seeds: see `compare`. Only in a helper process.
     timeout : float, optional
         Seconds for all scripts together.
     heap_limit : int, optional
@@ -94,31 +112,84 @@ def build(
 
     Raises
     ------
-    JSError
-        What a script threw.
-    JSTimeoutError, JSMemoryError
-        Where a limit was reached.
+    JSError, ModuleResolveError
+        What a script threw, as in this process; `value` only where it is a primitive.
+    JSTimeoutError
+        Where a script took too long.
+    JSMemoryError
+        Where JavaScript reached the heap limit, or took all memory.
     UnserializableError
         Where something in the heap can't be in a snapshot.
     SnapshotBuildCrashed
-        Where V8 can't load what it made.
+        Where V8 died, with its last words and the phase in which it happened.
     SnapshotConflictError
-        Where isolates from another snapshot are open, and this V8 can't have both.
+        Without a helper process: where isolates from another snapshot are open, and this V8 can't have both.
     OSError
         Where a script can't be read.
     """
     sources = read_scripts(scripts)
+    module_sources = dict(read_scripts(modules or {}))
+    if not isolated:
+        if deterministic:
+            raise ValueError("a deterministic build needs a helper process: V8's seeds are fixed there")
+        blob = build_here(
+            sources,
+            modules=module_sources,
+            warmup=warmup,
+            function_code=function_code,
+            external_references=as_mapping(external_references),
+            timeout=timeout,
+            heap_limit=heap_limit,
+            metadata=metadata,
+        )
+        blob.verify()
+        return blob
+    job = {
+        "do": "build",
+        "scripts": [name for name, _ in sources],
+        "modules": list(module_sources),
+        "warmup": warmup is not None,
+        "function_code": FunctionCodeHandling(function_code).value,
+        "external_references": list(as_mapping(external_references)),
+        "deterministic": bool(deterministic),
+        "timeout": timeout,
+        "heap_limit": heap_limit,
+        "metadata": metadata,
+    }
+    texts = [source for _, source in sources] + list(module_sources.values()) + ([] if warmup is None else [warmup])
+    result, raw = helper.run_job(job, [text.encode("utf-8", "surrogatepass") for text in texts], timeout)
+    return StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
+
+
+def build_here(
+    scripts: Iterable[tuple[str, str]],
+    *,
+    modules: Mapping[str, str],
+    warmup: str | None,
+    function_code: FunctionCodeHandling,
+    external_references: Mapping[str, Callable[..., Any] | None],
+    timeout: float | None,
+    heap_limit: int | None,
+    metadata: Any,
+    phase: Callable[[str], None] = lambda name: None,
+) -> StartupData:
+    """What `build` does, in this process and without loading the result; `phase` is told what is being done."""
     clock = _Clock(timeout)
-    external_references = _as_mapping(external_references)
     with SnapshotCreator(
         external_references=external_references, function_code=function_code, heap_limit=heap_limit
     ) as sc:
         for name in external_references:
             sc.context.globals[name] = sc.external(name)
-        for name, source in sources:
+        for name, source in scripts:
+            phase(f"script {name}")
             sc.context.eval(source, name, timeout=clock.left())
+        for name, source in modules.items():
+            phase(f"module {name}")
+            sc.add_module(name, source, resolve=modules, timeout=clock.left())
+        phase("create")
         blob = sc.create_blob(metadata=metadata)
     if warmup is not None:
+        phase("warm-up")
         blob = warm_up(
             blob,
             warmup,
@@ -127,7 +198,6 @@ def build(
             timeout=clock.left(),
             heap_limit=heap_limit,
         )
-    blob.verify()
     return blob
 
 
@@ -145,7 +215,9 @@ def warm_up(
 
     V8 compiles a function when it is first called, and a snapshot keeps what is compiled. The script runs in a
     throw-away context of an isolate made from `blob`; the contexts of the new blob are as `blob` has them, and only
-    the functions differ. `blob` itself is left as it is, also where the script fails.
+    the functions differ. Data goes along under its names and indices; named data of the default context is at hand to
+    the script as properties of a global ``data``: ``data["lib"].render()`` for a module. `blob` itself is left as it
+    is, also where the script fails.
 
     Parameters
     ----------
@@ -176,11 +248,34 @@ def warm_up(
 
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
-    externals = {**dict.fromkeys(blob.external_references), **_as_mapping(external_references)}
+    externals = {**dict.fromkeys(blob.external_references), **as_mapping(external_references)}
     with SnapshotCreator(
         existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
     ) as sc:
         with sc.new_context() as throw_away:
+            named = blob._data_names(None)
+            if named:
+                throw_away.globals["data"] = {name: throw_away.data(name) for name in named}
             throw_away.eval(script, name, timeout=timeout)
         sc.set_default_context(sc.new_context())
+        _carry_data(sc, blob)
         return sc.create_blob(metadata=blob.metadata)
+
+
+def _carry_data(sc: SnapshotCreator, base: StartupData) -> None:
+    """Attach again what was attached in the base of a creator: V8 drops it."""
+    _carry(sc, None, sc.isolate.data, base._data_names("isolate"))
+    _carry(sc, sc.context, sc.context.data, base._data_names(None))
+    for index in range(base.context_count - 1):
+        context = sc.new_context(index)
+        _carry(sc, context, context.data, base._data_names(index))
+
+
+def _carry(sc: SnapshotCreator, context: Context | None, fetch: Callable[[int], Any], names: Mapping[str, int]) -> None:
+    by_index = {index: name for name, index in names.items()}
+    for index in itertools.count():
+        try:
+            value = fetch(index)
+        except NotInSnapshotError:
+            return
+        sc.add_data(value, context=context, name=by_index.get(index))

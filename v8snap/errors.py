@@ -95,9 +95,18 @@ class JSError(V8SnapError):
         return super().__str__() + where
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # `value` may live in an isolate: it does not go along to another process.
+        return (type(self), (self.args[0] if self.args else "", self._facts()))
+
+    def _facts(self) -> dict[str, Any]:
+        """What can go to another process: objects that live in an isolate can't."""
         names = ("name", "message", "stack", "script_name", "line", "column", "source_line")
-        return (type(self), (self.args[0], {name: getattr(self, name) for name in names}))
+        facts = {name: getattr(self, name) for name in names}
+        if isinstance(self.cause, JSError):
+            facts["cause"] = {"summary": self.cause.args[0], "facts": self.cause._facts()}
+        for name in ("value", "cause"):
+            if isinstance(getattr(self, name), str | int | float | bool):
+                facts[name] = getattr(self, name)
+        return facts
 
 
 class JSTimeoutError(V8SnapError, TimeoutError):
@@ -236,11 +245,18 @@ class SnapshotBuildCrashed(SnapshotError):
     ----------
     message : str
         V8's last words.
+    phase : str
+        What was being done: ``"start"``, ``"script NAME"``, ``"module NAME"``, ``"warm-up"``, ``"create"`` or
+        ``"load"``.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, phase: str = "") -> None:
+        super().__init__(f"V8 died in the helper process (phase: {phase}): {message}" if phase else message)
         self.message = message
+        self.phase = phase
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.message, self.phase))
 
 
 #: Exception class for each of the engine's codes, by the code's name in ``include/v8snap/error.hpp``.
@@ -272,4 +288,24 @@ def translate(name: str, message: str, details: dict[str, Any] | None) -> V8Snap
     error = cls(message)
     for key, value in (details or {}).items():
         setattr(error, key, tuple(value) if isinstance(value, list) else value)
+    return error
+
+
+#: What else a helper process may raise because of what it was given.
+_BUILTIN: dict[str, type[Exception]] = {"TypeError": TypeError, "ValueError": ValueError}
+
+
+def to_data(error: Exception) -> dict[str, Any]:
+    """An exception of v8snap's, or a TypeError or ValueError, as JSON-like data for another process."""
+    arguments: tuple[Any, ...] = error.__reduce__()[1]  # type: ignore[assignment]
+    facts = {} if isinstance(error, JSError) else {name: fact for name, fact in vars(error).items() if name[0] != "_"}
+    return {"type": type(error).__name__, "arguments": list(arguments), "facts": facts}
+
+
+def from_data(data: dict[str, Any]) -> Exception:
+    """The exception that `to_data` was given."""
+    cls: type[Exception] = _BUILTIN.get(data["type"]) or globals()[data["type"]]
+    error = cls(*data["arguments"])
+    for name, fact in data["facts"].items():
+        setattr(error, name, tuple(fact) if isinstance(fact, list) else fact)
     return error

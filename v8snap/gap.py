@@ -50,6 +50,18 @@ def builtin_gap() -> tuple[str, ...]:
     return tuple(sorted({_shown(path, name) for path, name in _find(None)}))
 
 
+def known() -> Gap | None:
+    """What was found in this process, for a helper process; None where nobody asked yet."""
+    return _gap
+
+
+def remember(gap: Gap) -> None:
+    """Take what another process with the same V8 found."""
+    global _gap
+    with _lock:
+        _gap = gap
+
+
 def _shown(path: list[str], name: str) -> str:
     parts = ["[[Prototype]]" if step == "^" else step for step in path if step != "global"]
     return ".".join([*parts, name.replace("@@", "Symbol.")])

@@ -7,19 +7,13 @@ import html
 import operator
 import os
 import platform
-import subprocess
-import sys
-import tempfile
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, blob_layout, file_format
 from v8snap.errors import (
     ExternalReferenceError,
-    JSTimeoutError,
     NotInSnapshotError,
-    SnapshotBuildCrashed,
     SnapshotCorruptError,
     SnapshotFlagsError,
     SnapshotVersionError,
@@ -203,7 +197,7 @@ class StartupData(_v8.BlobBuffer):
 
         Raises
         ------
-        SnapshotBuildCrashed
+        SnapshotBuildCrashed, JSMemoryError
             Where V8 died of it; `message` has its last words.
         SnapshotVersionError, SnapshotFlagsError
             Where it isn't for this V8.
@@ -211,21 +205,9 @@ class StartupData(_v8.BlobBuffer):
             Where it took too long.
         """
         self._check_usable()
-        with tempfile.TemporaryDirectory(prefix="v8snap-") as folder:
-            path = Path(folder) / "verify.v8snap"
-            self.save(path)
-            program = "from v8snap.startup_data import _load_everything as f; import sys; f(sys.argv[1], sys.argv[2:])"
-            command = [sys.executable, "-c", program, str(path), *_v8.flags()]
-            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-            try:
-                done = subprocess.run(
-                    command, cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-                )
-            except subprocess.TimeoutExpired:
-                raise JSTimeoutError("loading the snapshot in a helper process took longer than its timeout") from None
-        if done.returncode != 0:
-            said = (done.stdout + done.stderr).strip() or f"exit status {done.returncode}"
-            raise SnapshotBuildCrashed(f"V8 can't load this snapshot: {said}")
+        from v8snap import helper
+
+        helper.run_job({"do": "load", "header": self._header}, [memoryview(self)], timeout)
 
     # ------------------------------------------------------------ what isolates ask
 
@@ -279,11 +261,16 @@ class StartupData(_v8.BlobBuffer):
             if not 0 <= which < MOST_DATA:
                 raise NotInSnapshotError(f"the snapshot has no data {which}")
             return which
-        key = "default" if scope is None else str(scope)
-        names = self._header["isolate_data"] if scope == "isolate" else self._header["context_data"].get(key, {})
+        names = self._data_names(scope)
         if which not in names:
             raise NotInSnapshotError(f"the snapshot has no data named {which!r} there, only {sorted(names)}")
         return int(names[which])
+
+    def _data_names(self, scope: int | str | None) -> dict[str, int]:
+        """Index of data by name, for a scope as above."""
+        if scope == "isolate":
+            return dict(self._header["isolate_data"])
+        return dict(self._header["context_data"].get("default" if scope is None else str(scope), {}))
 
     # ------------------------------------------------------------ Python's protocols
 
@@ -325,15 +312,3 @@ class StartupData(_v8.BlobBuffer):
 
 def _unpickle(raw: bytes, header: dict[str, Any]) -> StartupData:
     return StartupData._make(raw, header, checked=False)
-
-
-def _load_everything(path: str, flags: list[str]) -> None:
-    """What `verify` runs in the helper process."""
-    if flags:
-        _v8.set_flags(*flags)
-    blob = StartupData.load(path)
-    stand_ins = dict.fromkeys(blob.external_references, print)
-    with _v8.Isolate(blob, external_references=stand_ins) as isolate:
-        for which in (None, *range(blob.context_count - 1)):
-            isolate.new_context(which).close()
-        isolate.low_memory_notification()

@@ -1,0 +1,96 @@
+"""``cached``: a snapshot kept in a file, built again when it is out of date."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from v8snap import _v8, builder
+from v8snap.errors import SnapshotError
+from v8snap.startup_data import StartupData
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from v8snap.builder import Scripts
+
+__all__ = ["cached"]
+
+#: What has no influence on the blob.
+OTHER_ARGUMENTS = {"isolated", "timeout", "heap_limit"}
+
+
+def cached(path: str | os.PathLike[str], scripts: Scripts, **build_args: Any) -> StartupData:
+    """Load a snapshot from a file, or build it and write the file where that doesn't fit.
+
+    It fits where the names and sources of everything that is to run, the other arguments, V8 (version and build), its
+    flags and the machine's architecture are what they were. Of several processes that find no fitting file one builds
+    and the others wait for it. Where the file can't be read it is built anew; where it can't be written the snapshot
+    is given all the same.
+
+    Parameters
+    ----------
+    path : path-like
+        A ``.v8snap`` file. An empty file ``.NAME.lock`` is made beside it.
+    scripts, **build_args
+        As for `build`.
+
+    Returns
+    -------
+    StartupData
+
+    Raises
+    ------
+    JSError, JSTimeoutError, JSMemoryError, UnserializableError, SnapshotBuildCrashed, ...
+        As `build`, where it builds.
+    """
+    path = Path(path)
+    sources = builder.read_scripts(scripts)
+    if build_args.get("modules") is not None:
+        build_args["modules"] = dict(builder.read_scripts(build_args["modules"]))
+    digest = _digest(sources, build_args)
+    found = _load(path, digest)
+    if found is not None:
+        return found
+    with _lock(path.with_name(f".{path.name}.lock")):
+        found = _load(path, digest)
+        if found is not None:
+            return found
+        blob = builder.build(sources, **build_args)
+        blob._header["cache_digest"] = digest
+        with contextlib.suppress(OSError):
+            blob.save(path)
+    return blob
+
+
+def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
+    arguments = {name: value for name, value in build_args.items() if name not in OTHER_ARGUMENTS}
+    arguments["function_code"] = _v8.FunctionCodeHandling(arguments.get("function_code", "keep")).value
+    arguments["external_references"] = sorted(builder.as_mapping(arguments.get("external_references", ())))
+    arguments["modules"] = list((arguments.get("modules") or {}).items())
+    made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), platform.machine()]
+    return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()
+
+
+def _load(path: Path, digest: str) -> StartupData | None:
+    try:
+        blob = StartupData.load(path)
+    except (OSError, SnapshotError):
+        return None
+    return blob if blob._header.get("cache_digest") == digest else None
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a lock among processes and threads; none where the folder can't be written."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            file = stack.enter_context(open(path, "ab"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,41 @@
+"""``compare``: where two snapshots differ."""
+
+from __future__ import annotations
+
+from v8snap.startup_data import StartupData
+
+__all__ = ["compare"]
+
+Raw = bytes | bytearray | memoryview
+
+
+def compare(a: StartupData | Raw, b: StartupData | Raw) -> str | None:
+    """Name the first section in which two snapshots differ.
+
+    Parameters
+    ----------
+    a, b : StartupData | bytes-like
+
+    Returns
+    -------
+    str | None
+        One of the names of `StartupData.sections`, in the blob's order; ``"header"`` only where nothing else differs,
+        for it holds a checksum of all the rest. None where they are the same bytes.
+
+    Raises
+    ------
+    SnapshotCorruptError
+        Where bytes aren't a snapshot.
+    """
+    first, second = (data if isinstance(data, StartupData) else StartupData(data) for data in (a, b))
+    if first == second:
+        return None
+    names = [*first.sections, *(name for name in second.sections if name not in first.sections)]
+    return next((name for name in names[1:] if _section(first, name) != _section(second, name)), names[0])
+
+
+def _section(data: StartupData, name: str) -> memoryview | None:
+    if name not in data._layout.sections:
+        return None
+    start, size = data._layout.sections[name]
+    return memoryview(data)[start : start + size]

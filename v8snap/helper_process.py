@@ -1,0 +1,137 @@
+"""What runs in a helper process, see `v8snap.helper`.
+
+Jobs
+----
+build
+    Makes a blob, then loads every context of it.
+load
+    Loads every context of a blob.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from v8snap import _v8, builder, errors, gap
+from v8snap.errors import V8SnapError
+from v8snap.helper import BLOB, ERROR, FRAME, PHASE, RESULT
+from v8snap.startup_data import StartupData
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+__all__ = ["main"]
+
+#: Flags under which one build is as the next: fixed seeds, and nothing that depends on threads or time.
+DETERMINISTIC = ("--random-seed=42", "--hash-seed=42", "--predictable", "--single-threaded")
+
+
+def main(lifeline: int) -> None:
+    """Do the job that comes through standard input; the answer goes to standard output."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    answer = _Answer(os.fdopen(os.dup(1), "wb", buffering=0))
+    os.dup2(2, 1)  # V8 writes to standard output when it dies
+    try:
+        job, parts = _read_job(sys.stdin.buffer)
+        _limit_memory(job["memory"])
+        result, blob = _do(job, parts, answer)
+    except (V8SnapError, TypeError, ValueError) as error:
+        answer.send(ERROR, json.dumps(errors.to_data(error)).encode())
+    except MemoryError:
+        answer.send(ERROR, json.dumps(errors.to_data(errors.JSMemoryError("no memory was left"))).encode())
+    except BaseException:
+        failed = V8SnapError(f"the helper process failed: {traceback.format_exc()}")
+        answer.send(ERROR, json.dumps(errors.to_data(failed)).encode())
+    else:
+        if blob is not None:
+            answer.send(BLOB, memoryview(blob))
+        answer.send(RESULT, json.dumps({**result, "gap": gap.known()}).encode())
+    os._exit(0)  # nothing is left that needs an orderly end
+
+
+class _Answer:
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+
+    def send(self, kind: bytes, payload: bytes | memoryview) -> None:
+        for part in (FRAME.pack(kind, len(payload)), payload):
+            left = memoryview(part)
+            while left:
+                left = left[self.stream.write(left) :]
+
+    def phase(self, name: str) -> None:
+        self.send(PHASE, name.encode(errors="replace"))
+
+
+def _end_with_parent(lifeline: int) -> None:
+    os.read(lifeline, 1)  # returns when the other end is closed
+    os._exit(1)
+
+
+def _read_job(stream: BinaryIO) -> tuple[dict[str, Any], list[memoryview]]:
+    _, size = FRAME.unpack(stream.read(FRAME.size))
+    job = json.loads(stream.read(size))
+    rest = memoryview(stream.read(sum(job["sizes"])))
+    parts, at = [], 0
+    for size in job["sizes"]:
+        parts.append(rest[at : at + size])
+        at += size
+    return job, parts
+
+
+def _limit_memory(extra: int) -> None:
+    """Limit the address space to what it is now and `extra` bytes."""
+    with open("/proc/self/statm", encoding="ascii") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = now + extra
+    resource.setrlimit(resource.RLIMIT_AS, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+
+
+def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[dict[str, Any], StartupData | None]:
+    _v8.set_flags(*job["flags"])
+    if job["gap"] is not None:
+        gap.remember(job["gap"])
+    if job["do"] == "load":
+        answer.phase("load")
+        load_everything(StartupData._make(parts[0], job["header"]))
+        return {}, None
+    if job["deterministic"]:
+        _v8.set_flags(*DETERMINISTIC)
+    blob = _build(job, parts, answer)
+    answer.phase("load")
+    load_everything(blob)
+    return {"header": blob._header}, blob
+
+
+def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> StartupData:
+    sources = [str(part, "utf-8", "surrogatepass") for part in parts]
+    scripts = list(zip(job["scripts"], sources, strict=False))
+    modules = dict(zip(job["modules"], sources[len(scripts) :], strict=False))
+    return builder.build_here(
+        scripts,
+        modules=modules,
+        warmup=sources[-1] if job["warmup"] else None,
+        function_code=_v8.FunctionCodeHandling(job["function_code"]),
+        external_references=dict.fromkeys(job["external_references"]),
+        timeout=job["timeout"],
+        heap_limit=job["heap_limit"],
+        metadata=job["metadata"],
+        phase=answer.phase,
+    )
+
+
+def load_everything(blob: StartupData) -> None:
+    """Start an isolate from `blob` and make every context of it."""
+    stand_ins = dict.fromkeys(blob.external_references, print)
+    with _v8.Isolate(blob, external_references=stand_ins) as isolate:
+        for which in (None, *range(blob.context_count - 1)):
+            isolate.new_context(which).close()
+        isolate.low_memory_notification()
