@@ -189,11 +189,39 @@ def test_two_snapshots_in_one_process(make_blob):
                 with pytest.raises(v8snap.SnapshotConflictError, match="close them first") as caught:
                     other()
                 assert caught.value.live == 2
+                assert str(caught.value).count("<Isolate from <StartupData") == 2
+                assert "a.js" in str(caught.value)
             else:
                 made = other()
                 made.create_blob() if isinstance(made, SnapshotCreator) else made.close()
     with Isolate(two) as iso:
         assert iso.new_context().globals["x"] == 2
+
+
+def test_snapshots_with_the_same_read_only_heap_live_together(child_ok):
+    code = """
+        import v8snap
+        sources = [
+            "var x = 1",
+            "var x = {deep: [2]}; function f() { return 'text' + x }",
+            "class A { #p = 3 }; var a = new A()",
+        ]
+        blobs = [v8snap.build({f"script{i}.js": source}, deterministic=True) for i, source in enumerate(sources)]
+        assert len({blob._heap_identity for blob in blobs}) == 1, "fixed seeds give one read-only heap to small scripts"
+        assert len({bytes(blob) for blob in blobs}) == 3
+        for _ in range(3):
+            isolates = [v8snap.Isolate(blob) for blob in blobs + blobs]
+            for isolate in isolates:
+                with isolate.new_context() as ctx:
+                    script = "const o = {}; for (let i = 0; i < 5000; i++) o['key' + i] = [i]; o.key4999[0]"
+                    assert ctx.eval(script) == 4999
+                    assert ctx.eval("Object.getOwnPropertyNames(Array.prototype).length > 30")
+                isolate.low_memory_notification()
+            assert isolates[1].new_context().eval("f()") == "text[object Object]"
+            for isolate in reversed(isolates):
+                isolate.close()
+    """
+    child_ok(code)
 
 
 def test_unreachable_isolates_are_no_conflict(make_blob):

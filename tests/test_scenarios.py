@@ -238,6 +238,41 @@ def test_contexts_share_nothing_but_the_isolate(make_blob):
         assert two.eval("(other) => other === Array")(one.eval("Array")) is False
 
 
+CHANGES = {
+    "globals": ("globalThis.extra = 1", "typeof extra"),
+    "bindings": ("let binding = 1", "typeof binding"),
+    "a binding of the snapshot": ("count += 5", "count"),
+    "an object of the snapshot": ("object.list.push(1)", "object.list.length"),
+    "a function of the snapshot": ("f.called = true", "typeof f.called"),
+    "a class of the snapshot": ("A.prototype.m = 1; A.s = 2", "[typeof A.prototype.m, A.s].join()"),
+    "Object.prototype": ("Object.prototype.polluted = 1", "typeof ({}).polluted"),
+    "Array.prototype": ("Array.prototype.map = null", "typeof [].map"),
+    "Function.prototype": ("Function.prototype.call = 1", "typeof f.call"),
+    "Error": ("Error.prepareStackTrace = 1; Error = null", "[typeof Error, typeof Error?.prepareStackTrace].join()"),
+    "Symbol.iterator": ("delete Array.prototype[Symbol.iterator]", "typeof [][Symbol.iterator]"),
+    "JSON": ("JSON.parse = null; Math.random = null", "[typeof JSON.parse, typeof Math.random].join()"),
+    "a map of the snapshot": ("map.set('k', 1)", "map.size"),
+    "eval": (
+        "globalThis.eval = null; Function.prototype.constructor = null",
+        "[typeof eval, typeof f.constructor].join()",
+    ),
+    "legacy RegExp statics": ("/(x)/.exec('x')", "RegExp.$1"),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_one_context_changes_no_other_sees(make_blob, what):
+    script = "let count = 1; const object = {list: []}; function f() {} class A { static s = 1 } const map = new Map()"
+    change, look = CHANGES[what]
+    with Isolate(make_blob({"a.js": script})) as iso, iso.new_context() as one, iso.new_context() as other:
+        before = other.eval(look)
+        one.eval(change)
+        assert one.eval(look) != before
+        assert other.eval(look) == before
+        with iso.new_context() as later:
+            assert later.eval(look) == before
+
+
 def test_microtasks_are_drained_before_the_blob():
     with SnapshotCreator() as sc:
         sc.context.eval("var done = 0; (async () => { for (let i = 0; i < 10; i++) await null; done = 1 })()")

@@ -1,8 +1,12 @@
 """StartupData: what it tells, and that a damaged or foreign one never reaches V8."""
 
+import os
 import pickle
 import stat
 import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -246,3 +250,81 @@ def test_a_loaded_file_is_mapped_not_copied(blob, tmp_path):
     assert mapped == blob
     del mapped
     assert str(path) not in Path("/proc/self/maps").read_text()
+
+
+def test_sections_add_up(blob):
+    with SnapshotCreator() as sc:
+        sc.add_context(sc.new_context())
+        sc.add_context(sc.new_context())
+    for each in (blob, sc.blob):
+        assert sum(each.sections.values()) == len(each)
+        assert list(each.sections)[:5] == ["header", "startup", "read_only", "shared_heap", "default_context"]
+        assert len(each.sections) == 4 + each.context_count
+
+
+@pytest.mark.parametrize("key", [None, b"secret"])
+def test_a_crash_at_any_point_of_saving_leaves_the_old_file_or_the_new_one(make_blob, tmp_path, key):
+    program = """
+import sys, v8snap
+blobs = [v8snap.StartupData(open(name, "rb").read()) for name in sys.argv[2:4]]
+key = sys.argv[4].encode() or None
+print("ready", flush=True)
+while True:
+    for blob in blobs:
+        blob.save(sys.argv[1], key=key)
+"""
+    blobs = [make_blob({"a.js": "var a = 1"}), make_blob({"b.js": "var b = 'x'.repeat(1e6)"})]
+    for number, each in enumerate(blobs):
+        (tmp_path / f"{number}.raw").write_bytes(bytes(each))
+    path = tmp_path / "app.v8snap"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", program, path, tmp_path / "0.raw", tmp_path / "1.raw", (key or b"").decode()]
+    seen = set()
+    for turn in range(12):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            process.stdout.readline()
+            time.sleep(0.01 + turn * 0.007)
+            process.kill()
+        if path.exists():
+            loaded = StartupData.load(path, key=key)
+            assert loaded in blobs
+            seen.add(blobs.index(loaded))
+    assert seen
+
+
+def test_processes_and_isolates_share_the_pages_of_a_mapped_file(make_blob, tmp_path, child_ok):
+    size = 24 * 2**20
+    make_blob({"a.js": f"var text = 'x'.repeat({size}); text.charCodeAt({size} - 1)"}).save(tmp_path / "big.v8snap")
+    code = """
+        import os, re, sys, time, v8snap, warnings
+        warnings.simplefilter("ignore")  # about forking with threads: the child does nothing of V8's
+        blob = v8snap.StartupData.load(sys.argv[1])
+        def usage():
+            blocks = re.split(r"(?m)^(?=[0-9a-f]+-[0-9a-f]+ )", open("/proc/self/smaps").read())
+            (block,) = [block for block in blocks if "big.v8snap" in block]
+            return {name: int(kilobytes) for name, kilobytes in re.findall(r"(\\w+): +(\\d+) kB", block)}
+        first = v8snap.Isolate(blob)
+        first.new_context().close()
+        alone = usage()
+        more = [v8snap.Isolate(blob) for _ in range(3)]
+        [isolate.new_context().close() for isolate in more]
+        several = usage()
+        read, write = os.pipe()
+        if os.fork() == 0:
+            child = v8snap.StartupData.load(sys.argv[1])
+            bytes(memoryview(child)[::4096])
+            os.close(write)
+            os.read(read, 1)
+            os._exit(0)
+        os.close(read)
+        for _ in range(100):
+            if usage()["Pss"] < 0.75 * several["Pss"]:
+                break
+            time.sleep(0.05)
+        print(alone["Rss"], several["Rss"], several["Private_Dirty"], several["Pss"], usage()["Pss"])
+        os.close(write)
+    """
+    alone, several, dirty, pss, shared = map(int, child_ok(code, tmp_path / "big.v8snap").split())
+    assert several <= alone * 1.01  # the other isolates brought no copy
+    assert dirty == 0
+    assert shared < 0.75 * pss  # nor did the other process

@@ -95,7 +95,11 @@ cdef class Isolate:
         if self._impl.get() == NULL:
             # Isolates that nobody can reach any more may be all that is in the way.
             _collect_garbage()
-            self._impl = engine.create_isolate(options)
+            try:
+                self._impl = engine.create_isolate(options)
+            except errors.SnapshotConflictError as error:
+                _name_isolates_in_the_way(error)
+                raise
         self._taken = True
         _open_isolates.add(self)
 
@@ -262,7 +266,19 @@ cdef class Isolate:
     def __repr__(self):
         if self.closed:
             return "<Isolate closed>"
+        if self._scripts is not None:
+            return "<Isolate of a SnapshotCreator>"
         return f"<Isolate from {self._snapshot!r}>" if self._snapshot is not None else "<Isolate>"
+
+
+def _name_isolates_in_the_way(error):
+    shown = [repr(isolate) for isolate in list(_open_isolates) if not isolate.closed]
+    if len(shown) > _MOST_SHOWN:
+        shown[_MOST_SHOWN:] = [f"{len(shown) - _MOST_SHOWN} more"]
+    error.args = (f"{error.args[0]}. Open are: {', '.join(shown)}",)
+
+
+_MOST_SHOWN = 5
 
 
 def _collect_garbage():

@@ -88,9 +88,14 @@ cdef class SnapshotCreator:
             pass
         if self._impl.get() == NULL:
             _collect_garbage()
-            self._impl = engine.create_snapshot_creator(
-                dereference(self._isolate._ptr()), options, len(self._names))
+            try:
+                self._impl = engine.create_snapshot_creator(
+                    dereference(self._isolate._ptr()), options, len(self._names))
+            except errors.SnapshotConflictError as error:
+                _name_isolates_in_the_way(error)
+                raise
         self._isolate._taken = True
+        _open_isolates.add(self._isolate)
         self._isolate._scripts = [] if base is None else [dict(script) for script in base.scripts]
 
     def __dealloc__(self):

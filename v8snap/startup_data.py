@@ -292,7 +292,9 @@ class StartupData(_v8.BlobBuffer):
         return (_unpickle, (bytes(self), self._header))
 
     def __repr__(self) -> str:
-        return f"<StartupData V8 {self.v8_version}, {len(self):,} bytes, contexts: {self.context_count}>"
+        names = [str(script["name"]) for script in self.scripts]
+        made_of = f", scripts: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
+        return f"<StartupData V8 {self.v8_version}, {len(self):,} bytes, contexts: {self.context_count}{made_of}>"
 
     def _repr_html_(self) -> str:
         facts = {
