@@ -141,3 +141,57 @@ def test_a_heap_larger_than_a_snapshot(child_ok):
         print(found.path == "", "too large" in found.reason)
     """
     assert child_ok(code).split() == ["True", "True"]
+
+
+def test_no_cache_of_v8s_own_is_in_the_way():
+    sc = SnapshotCreator()
+    sc.context.eval("""
+        for (const locale of ["de", "en-GB", "ar", "ja"]) {
+          new Date(0).toLocaleString(locale); new Date(0).toLocaleDateString(locale); new Date(0).toLocaleTimeString();
+          (1234.5).toLocaleString(locale, {style: "currency", currency: "EUR"}); 10n.toLocaleString(locale);
+          [1, new Date(0)].toLocaleString(locale); new Uint8Array(2).toLocaleString();
+          "ä".localeCompare("a", locale); "i".toLocaleUpperCase(locale); "é".normalize("NFD");
+          new Intl.DateTimeFormat(locale).formatToParts(new Date(0));
+          new Intl.DateTimeFormat(locale).formatRange(new Date(0), new Date(1e12));
+          new Intl.NumberFormat(locale).formatToParts(5); new Intl.Collator(locale).resolvedOptions();
+          [...new Intl.Segmenter(locale, {granularity: "word"}).segment("a b c")];
+          Intl.getCanonicalLocales(locale); Intl.PluralRules.supportedLocalesOf(locale);
+        }
+    """)
+    assert sc.check() == []
+    sc.create_blob()
+
+
+def test_a_cache_that_fills_in_a_warm_up_is_no_obstacle(make_blob):
+    script = "let cache; function price(x) { return (cache ??= new Intl.NumberFormat('de')).format(x) }"
+    warm = v8snap.warm_up(make_blob({"a.js": script}), "price(1234.5)")
+    with v8snap.Isolate(warm) as iso:
+        assert iso.new_context().eval("[cache === undefined, price(1234.5)]").to_py() == [True, "1.234,5"]
+
+
+def test_what_is_attached_or_in_a_layer_is_searched_too(make_blob):
+    with SnapshotCreator() as base:
+        ctx = base.new_context()
+        ctx.eval("var late = {}")
+        base.add_context(ctx, name="other")
+    sc = SnapshotCreator(existing_blob=base.blob)
+    sc.new_context("other").eval(f"late.fmt = {FORMATTER}")
+    assert [(found.path, found.context) for found in sc.check()] == [("globalThis.late.fmt", "other")]
+    sc.new_context("other").eval("late.fmt = null")
+    assert sc.check() == []
+    sc.create_blob()
+
+
+def test_asking_changes_nothing(make_blob):
+    scripts = {
+        "a.js": "var o = {f() { return [1, 2] }}; class A { #p = 1; get p() { return this.#p } } var a = new A()"
+    }
+    with SnapshotCreator() as sc:
+        sc.context.eval(scripts["a.js"], "a.js")
+        for _ in range(3):
+            assert sc.check() == []
+        sc.add_module("m", "export const n = 1")
+        assert sc.check() == []
+    with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
+        assert ctx.eval("[o.f().length, a.p]").to_py() == [2, 1]
+        assert ctx.data("m").n == 1

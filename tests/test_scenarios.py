@@ -256,7 +256,7 @@ CHANGES = {
         "globalThis.eval = null; Function.prototype.constructor = null",
         "[typeof eval, typeof f.constructor].join()",
     ),
-    "legacy RegExp statics": ("/(x)/.exec('x')", "RegExp.$1"),
+    "legacy properties of RegExp": ("/(x)/.exec('x')", "RegExp.$1"),
 }
 
 
