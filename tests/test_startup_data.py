@@ -281,7 +281,7 @@ while True:
     command = [sys.executable, "-c", program, path, tmp_path / "0.raw", tmp_path / "1.raw", (key or b"").decode()]
     seen = set()
     for turn in range(12):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=tmp_path) as process:
             process.stdout.readline()
             time.sleep(0.01 + turn * 0.007)
             process.kill()

@@ -74,10 +74,7 @@ class Paths {
       if (root.value.IsEmpty() || !root.value->IsObject()) continue;
       const Node* node = profile.node_of(root.value);
       if (node == nullptr) continue;
-      start(node, root, false);
-      const Node* native_context = child(node, "native_context");
-      const Node* bindings = native_context != nullptr ? child(native_context, "script_context_table") : nullptr;
-      if (bindings != nullptr) start(bindings, root, true);
+      if (reached_.emplace(node, Step{nullptr, nullptr, 0, &root}).second) waiting_.push({0, node});
     }
     while (!waiting_.empty()) {
       const auto [cost, node] = waiting_.top();
@@ -92,7 +89,7 @@ class Paths {
     std::vector<const Edge*> edges;
     const Step* step = &reached_.at(node);
     for (; step->from != nullptr; step = &reached_.at(step->from)) edges.push_back(step->edge);
-    PathText text{step->bindings ? "" : step->root->label, ""};
+    PathText text{step->root->label, ""};
     for (auto edge = edges.rbegin(); edge != edges.rend(); ++edge) append(text, **edge);
     return {text.path + text.inner, step->root->context};
   }
@@ -103,24 +100,11 @@ class Paths {
     const Edge* edge;
     int cost;
     const HeapRoot* root;  // where nothing is before it
-    bool bindings;         // it is the table of the scripts' lexical bindings
   };
   struct PathText {
     std::string path;
     std::string inner;  // what V8's inner references since the last property mean
   };
-
-  void start(const Node* node, const HeapRoot& root, bool bindings) {
-    if (reached_.emplace(node, Step{nullptr, nullptr, 0, &root, bindings}).second) waiting_.push({0, node});
-  }
-
-  const Node* child(const Node* node, const char* name) const {
-    for (int i = 0; i < node->GetChildrenCount(); ++i) {
-      const Edge* edge = node->GetChild(i);
-      if (edge->GetType() == Edge::kInternal && name_of(isolate_, *edge) == name) return edge->GetToNode();
-    }
-    return nullptr;
-  }
 
   void follow(const Node* node, int cost) {
     for (int i = 0; i < node->GetChildrenCount(); ++i) {
@@ -128,7 +112,7 @@ class Paths {
       const Edge::Type type = edge->GetType();
       if (type == Edge::kWeak || type == Edge::kShortcut) continue;
       const bool named = type == Edge::kElement || type == Edge::kContextVariable || type == Edge::kProperty;
-      const Step step{node, edge, cost + (named ? 10 : 12), nullptr, false};
+      const Step step{node, edge, cost + (named ? 10 : 12), nullptr};
       auto [known, is_new] = reached_.emplace(edge->GetToNode(), step);
       if (!is_new && step.cost >= known->second.cost) continue;
       known->second = step;
@@ -147,7 +131,8 @@ class Paths {
         text = {text.path + text.inner + property_text(name), ""};
         break;
       case Edge::kContextVariable:
-        text = {text.path.empty() ? name : text.path + ".[[Scopes]]." + name, ""};
+        // The global object's own context variables are the scripts' lexical bindings.
+        text = {text.path == "globalThis" ? name : text.path + ".[[Scopes]]." + name, ""};
         break;
       default:
         if (const char* meaning = inner_text(name)) text.inner = meaning;
