@@ -307,6 +307,38 @@ def test_data_of_isolate_and_context_by_index_and_name():
         assert iso.new_context().data(0)(1) == 2  # each context has its own
 
 
+def test_data_of_the_isolate_lives_in_its_context_and_is_no_data_of_it(child_ok):
+    code = """
+        import v8snap
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval("var buffer = new Uint8Array(new ArrayBuffer(999)).fill(7)")
+            sc.context.eval("const o = {buffer, f: () => o.buffer[5]}")
+            other = sc.new_context()
+            other.eval("var own = new Float64Array(50); function g() { return own.length }")
+            symbol = sc.context.eval("Symbol('s')")
+            repr_of_symbol = repr(symbol)
+            for value in (sc.context.eval("o"), other.globals["g"], {"plain": [1]}, 5, "text", symbol):
+                sc.add_data(value)
+            sc.add_data("of the context", context=sc.context, name="c")
+            sc.add_context(other)
+        small = v8snap.build({"a.js": "1"})
+        assert len(sc.blob.sections) == 6 and sc.blob.sections["startup"] < 1.5 * small.sections["startup"]
+        for blob in (sc.blob, v8snap.warm_up(sc.blob, "1"), v8snap.warm_up(v8snap.warm_up(sc.blob, "1"), "1")):
+            with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+                assert iso.data(0)["f"]() == 7 and iso.data(1)() == 50 and iso.data(2).to_py() == {"plain": [1]}
+                assert (iso.data(3), iso.data(4), repr(iso.data(5))) == (5, "text", repr_of_symbol)
+                assert ctx.data("c") == "of the context"
+                for fetch, index in ((ctx.data, 1), (iso.data, 0), (iso.data, 6), (iso.new_context(0).data, 0)):
+                    try:
+                        fetch(index)
+                    except KeyError:
+                        continue
+                    raise AssertionError
+                assert iso.new_context().eval("o.buffer.length") == 999
+    """
+    child_ok(code)
+
+
 def test_data_for_a_context_that_is_not_in_the_blob():
     sc = SnapshotCreator()
     sc.add_data(1, context=sc.new_context())

@@ -116,6 +116,7 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         string heap_identity
         size_t heap_limit
         string prelude
+        PyObject* late_builtins
         PyObject* callables
         PyObject* externals
 
@@ -144,6 +145,7 @@ cdef extern from "v8snap/snapshot_creator.hpp" namespace "v8snap":
         object check() except +raise_python_error
         object used_externals() except +raise_python_error
         object create_blob(cbool keep_function_code) except +raise_python_error
+        object isolate_data_places() except +raise_python_error
         void discard() except +raise_python_error
 
     unique_ptr[SnapshotCreator] create_snapshot_creator(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import itertools
 import os
 import time
 from pathlib import Path
@@ -11,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from v8snap import helper
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags_hash
-from v8snap.errors import JSTimeoutError, NotInSnapshotError
+from v8snap.errors import JSTimeoutError
 from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-
-    from v8snap._v8 import Context
 
     Externals = Mapping[str, Callable[..., Any] | None] | Iterable[str] | None
     Scripts = Mapping[str, str] | Iterable[str | os.PathLike[str] | tuple[str, str]] | str | os.PathLike[str]
@@ -264,18 +261,22 @@ def warm_up(
 
 def _carry_data(sc: SnapshotCreator, base: StartupData) -> None:
     """Attach again what was attached in the base of a creator: V8 drops it."""
-    _carry(sc, None, sc.isolate.data, base._data_names("isolate"))
-    _carry(sc, sc.context, sc.context.data, base._data_names(None))
-    for index in range(base.context_count - 1):
-        context = sc.new_context(index)
-        _carry(sc, context, context.data, base._data_names(index))
+    contexts = {-1: sc.context, **{index: sc.new_context(index) for index in range(base.context_count - 1)}}
+    for place, context in contexts.items():
+        scope = None if place < 0 else place
+        for index, name in enumerate(_names_in_order(base, scope)):
+            sc.add_data(context._data_at(index, name), context=context, name=name)
+    for index, name in enumerate(_names_in_order(base, "isolate")):
+        place, at = base._isolate_data_place(index)
+        value = contexts[place]._data_at(at, name) if place in contexts else sc.isolate.data(index)
+        sc.add_data(value, name=name)
 
 
-def _carry(sc: SnapshotCreator, context: Context | None, fetch: Callable[[int], Any], names: Mapping[str, int]) -> None:
-    by_index = {index: name for name, index in names.items()}
-    for index in itertools.count():
-        try:
-            value = fetch(index)
-        except NotInSnapshotError:
-            return
-        sc.add_data(value, context=context, name=by_index.get(index))
+def _names_in_order(base: StartupData, scope: int | str | None) -> list[str | None]:
+    """Name or None of each value that is attached there; none for a raw blob, which doesn't say what it has."""
+    if base._header["isolate_data_places"] is None:
+        return []
+    names: list[str | None] = [None] * base._data_count(scope)
+    for name, index in base._data_names(scope).items():
+        names[index] = name
+    return names

@@ -247,12 +247,14 @@ cdef class Context:
             Where there is no such value, or it was fetched before (a `NotInSnapshotError`).
         ClosedError
         """
-        cdef engine.Context* impl = self._ptr()
+        self._ptr()
         snapshot = self._isolate._snapshot
         if snapshot is None:
             raise NotInSnapshotError(f"there is no data {which!r}: this isolate was not started from a snapshot")
-        cdef size_t index = snapshot._data_index(which, self._index)
-        cdef PyObject* value = impl.data(index)
+        return self._data_at(snapshot._data_index(which, self._index), which)
+
+    def _data_at(self, size_t index, which):
+        cdef PyObject* value = self._ptr().data(index)
         if value == NULL:
             raise NotInSnapshotError(f"the snapshot has no data {which!r} for this context, or it was fetched before")
         return _take(value)

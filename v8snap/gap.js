@@ -6,7 +6,8 @@
 (() => {
   "use strict";
   const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Object;
-  const { deleteProperty, ownKeys } = Reflect;
+  const { apply, deleteProperty, ownKeys } = Reflect;
+  const { hasOwnProperty } = Object.prototype;
   const { stringify } = JSON;
   const E = Error;
   const g = globalThis;
@@ -61,9 +62,9 @@
 
   const keyOf = (name) => (name.startsWith("@@") ? Symbol[name.slice(2)] : name);
 
-  // gap: [path, name] pairs. Gives the function to be called when scripts are done: what it could not put right, as
-  // space-separated paths.
-  const prepare = (gap) => {
+  // gap: [path, name] pairs. standIns: by holder's path and name. Gives `begin`, which stays in the heap: in whatever is built
+  // upon the snapshot, scripts have run before, and nothing could be taken unchanged any more.
+  const prepare = (gap, standIns) => {
     const start = roots();
     const entries = [];
     for (const [path, name] of gap) {
@@ -71,31 +72,80 @@
       if (path.length === 1 && path[0] === "global") continue;
       let holder = start[path[0]];
       for (const step of path.slice(1)) holder = step === "^" ? getPrototypeOf(holder) : holder[keyOf(step)];
-      entries[entries.length] = { holder, key: keyOf(name), name: path.join(".") + "." + name };
+      const shown = (path[0] === "global" ? path.slice(1) : path).join(".");
+      const key = keyOf(name);
+      const standIn = standInFor(shown, key, standIns);
+      entries[entries.length] = { holder, key, standIn, path: "globalThis." + shown, name: `globalThis.${shown}.${name}` };
     }
+    return (remembered) => begin(entries, remembered);
+  };
+
+  // Before scripts run. remembered: what `finish().stackTraceLimit` was in the snapshot that is built upon, or undefined.
+  // Gives `finish`.
+  const begin = (entries, remembered) => {
     const count = entries.length;
+    for (let i = 0; i < count; i++) {
+      const { holder, key, standIn } = entries[i];
+      if (standIn !== undefined && getOwnPropertyDescriptor(holder, key) === undefined) defineProperty(holder, key, standIn);
+    }
 
     // Errors capture no stack while an accessor is in this place, which could not be in a snapshot.
-    let limit = 10;
-    defineProperty(E, "stackTraceLimit", {
-      configurable: true,
-      get() { return limit; },
-      set(value) { limit = value; },
-    });
+    let limit = remembered === undefined ? { value: 10 } : remembered;
+    let isSet = remembered !== undefined;
+    const get = () => limit.value;
+    const set = (value) => {
+      limit = { value };
+      isSet = true;
+    };
+    if (!(isSet && limit.deleted)) defineProperty(E, "stackTraceLimit", { __proto__: null, configurable: true, get, set });
 
-    return () => {
+    // What V8 would die of when it adds its own: space-separated paths.
+    const look = () => {
       let problems = "";
-      if (!deleteProperty(E, "stackTraceLimit")) problems += " globalThis.Error.stackTraceLimit";
+      const descriptor = getOwnPropertyDescriptor(E, "stackTraceLimit");
+      if (descriptor !== undefined && !descriptor.configurable) problems += " globalThis.Error.stackTraceLimit";
       if (!isExtensible(E)) problems += " globalThis.Error";
       if (!isExtensible(g)) problems += " globalThis";
+      let previous = E;
       for (let i = 0; i < count; i++) {
-        const { holder, key, name } = entries[i];
-        if (!deleteProperty(holder, key) || !isExtensible(holder)) problems += " " + name;
+        const { holder, key, path, name } = entries[i];
+        const own = getOwnPropertyDescriptor(holder, key);
+        if (!isExtensible(holder)) {
+          if (holder !== previous) problems += " " + path;
+          previous = holder;
+        } else if (own !== undefined && !own.configurable) {
+          problems += " " + name;
+        }
       }
       const atomics = getOwnPropertyDescriptor(g, "Atomics");
       if (atomics !== undefined && !isObject(atomics.value)) problems += " globalThis.Atomics";
       return problems;
     };
+
+    // Takes away what only the build needed, unless it is only asked for problems. `stackTraceLimit` is what the
+    // scripts made of it: {error, value} or {error, deleted}, or undefined.
+    return (onlyLook) => {
+      const problems = look();
+      if (onlyLook || problems !== "") return { problems, stackTraceLimit: undefined };
+      const descriptor = getOwnPropertyDescriptor(E, "stackTraceLimit");
+      let stackTraceLimit;
+      if (descriptor === undefined) stackTraceLimit = { error: E, value: undefined, deleted: true };
+      else if (apply(hasOwnProperty, descriptor, ["value"])) stackTraceLimit = { error: E, value: descriptor.value, deleted: false };
+      else if (isSet) stackTraceLimit = { error: E, value: limit.value, deleted: false };
+      deleteProperty(E, "stackTraceLimit");
+      for (let i = 0; i < count; i++) deleteProperty(entries[i].holder, entries[i].key);
+      return { problems, stackTraceLimit };
+    };
+  };
+
+  // A property descriptor, or undefined. What is left out of `with` follows its function.
+  const standInFor = (path, key, standIns) => {
+    const unscopables = path === "Array.prototype.@@unscopables";
+    const methods = standIns[unscopables ? "Array.prototype" : path];
+    const method = methods === undefined ? undefined : getOwnPropertyDescriptor(methods, key);
+    if (method === undefined) return undefined;
+    const value = unscopables ? true : method.value;
+    return { __proto__: null, value, writable: true, enumerable: unscopables, configurable: true };
   };
 
   return { list, prepare };

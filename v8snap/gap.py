@@ -24,17 +24,30 @@ _gap: Gap | None = None
 
 
 @functools.cache
-def _javascript() -> str:
-    return (importlib.resources.files("v8snap") / "gap.js").read_text(encoding="utf-8")
+def _javascript(name: str) -> str:
+    return (importlib.resources.files("v8snap") / name).read_text(encoding="utf-8")
 
 
 def prelude(base: StartupData | None) -> str:
-    """The script that a creator runs first in each of its contexts; its value is to be called last."""
-    return f"{_javascript()}.prepare({json.dumps(_find(base))})"
+    """The script that a creator runs first in each of its contexts; `prepare` in ``gap.js`` says what its value is.
+
+    "" for the creator that is made for the comparison: its contexts are to be as V8 makes them.
+    """
+    found = _find(base)
+    return f"{_javascript('gap.js')}.prepare({json.dumps(found)}, {_javascript('stand_ins.js')})" if found else ""
+
+
+def late_builtins(base: StartupData | None) -> list[str]:
+    """Names of `builtin_gap` as scripts write them."""
+    return [_shown(path, name) for path, name in _find(base)]
 
 
 def builtin_gap() -> tuple[str, ...]:
-    """Names of the built-ins that scripts don't have while a snapshot is built, and have when it is loaded.
+    """Names of the built-ins that V8 doesn't have while a snapshot is built, and has when it is loaded.
+
+    Where one is a function that can be written in JavaScript, scripts find a stand-in while building: it goes before
+    the blob is made, and works on where a script took it. The others are absent while building: WebAssembly,
+    SharedArrayBuffer, Atomics, Float16Array, DisposableStack, and getters of V8's own state.
 
     Returns
     -------
@@ -97,9 +110,10 @@ def _compare(base: StartupData | None) -> Gap:
         for path, keys in afterwards
         if path in while_building
         for name in sorted(set(keys) - set(while_building[path]))
+        if name != "stackTraceLimit"  # gap.js has it in any case
     ]
 
 
 def _list(evaluate: object) -> list[tuple[tuple[str, ...], list[str]]]:
-    found = json.loads(evaluate(f"{_javascript()}.list()", "v8snap:gap"))  # type: ignore[operator]
+    found = json.loads(evaluate(f"{_javascript('gap.js')}.list()", "v8snap:gap"))  # type: ignore[operator]
     return [(tuple(path), keys) for path, keys in found]

@@ -78,9 +78,10 @@ cdef class Isolate:
     cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
     cdef dict _externals
     cdef object _snapshot    # V8 reads from the blob as long as the isolate lives
-    cdef Context _data_context
+    cdef dict _data_contexts # place -> the Context that data of the isolate is fetched in
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
+    cdef frozenset _late_builtins  # in a creator
     cdef object __weakref__
 
     def __init__(self, snapshot=None, *, external_references=None, heap_limit=None):
@@ -157,7 +158,7 @@ cdef class Isolate:
         if self._impl.get() != NULL:
             self._impl.get().close()
             if self._impl.get().closed():
-                self._data_context = None
+                self._data_contexts = None
                 self._snapshot = None
 
     def _abandon(self):
@@ -238,15 +239,30 @@ cdef class Isolate:
             raise ClosedError("this isolate is closed")
         if self._snapshot is None:
             raise NotInSnapshotError(f"there is no data {which!r}: this isolate was not started from a snapshot")
-        cdef size_t index = self._snapshot._data_index(which, "isolate")
-        cdef Context where = self._data_context  # kept here: another thread may put its own in place
-        if where is None or where.closed:
-            where = Context._adopt(self, move(impl.new_context()), None)
-            self._data_context = where
-        cdef PyObject* value = impl.data(dereference(where._ptr()), index)
+        place, at = self._snapshot._isolate_data_place(self._snapshot._data_index(which, "isolate"))
+        cdef size_t index = at
+        cdef Context where = self._data_context(place)
+        cdef PyObject* value
+        if place == _IN_ISOLATE:
+            value = impl.data(dereference(where._ptr()), index)
+        else:
+            value = where._ptr().data(index)
         if value == NULL:
             raise NotInSnapshotError(f"the snapshot has no data {which!r} for the isolate, or it was fetched before")
         return _take(value)
+
+    cdef Context _data_context(self, place):
+        """The context that the isolate's data of one place lives in; kept, for V8 gives each value once a context."""
+        if self._data_contexts is None:
+            self._data_contexts = {}
+        cdef Context where = self._data_contexts.get(place)
+        if where is None or where.closed:
+            if place >= 0:
+                where = Context._adopt(self, move(self._ptr().context_from_snapshot(place)), place)
+            else:
+                where = Context._adopt(self, move(self._ptr().new_context()), None)
+            where = self._data_contexts.setdefault(place, where)  # another thread may have put its own in place
+        return where
 
     def heap_statistics(self):
         """V8's figures of the heap in bytes, and of its contexts, as a dict; the keys are V8's (``HeapStatistics``)."""
@@ -279,6 +295,9 @@ def _name_isolates_in_the_way(error):
 
 
 _MOST_SHOWN = 5
+
+
+_IN_ISOLATE = -2
 
 
 def _collect_garbage():

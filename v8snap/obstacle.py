@@ -30,6 +30,8 @@ class Obstacle(NamedTuple):
         """From what the engine found: `what` is a constructor's name, or "" for the whole heap."""
         if not what:
             return cls(path, "the heap is too large: V8 keeps a snapshot within 2 GiB", context)
+        if what == "[[frozen]]":
+            return cls(path, "frozen or fixed, and V8 adds properties there when it loads a snapshot", context)
         if what == "ArrayBuffer":
             return cls(path, "an ArrayBuffer that is or may grow larger than V8 can write (4 GiB)", context)
         return cls(path, f"{what}: has a native part outside V8's heap, as all Intl objects have", context)

@@ -79,6 +79,8 @@ cdef class SnapshotCreator:
         if base is not None:
             base._check_externals(externals)
         options.prelude = gap.prelude(base).encode()
+        self._isolate._late_builtins = frozenset(gap.late_builtins(base))
+        options.late_builtins = <PyObject*>self._isolate._late_builtins
         self._isolate._fill_options(options, base, externals, heap_limit)
         self._names = [] if base is None else list(base.context_names)
         try:
@@ -371,6 +373,8 @@ cdef class SnapshotCreator:
         code = self._function_code if function_code is None else FunctionCodeHandling(function_code)
         metadata = None if metadata is None else json.loads(json.dumps(metadata))
         cdef engine.SnapshotCreator* impl = self._ptr()
+        if self._default is None and self._scratch is not None and not self._scratch.closed:
+            self.set_default_context(self._scratch)  # an empty one, and what was attached needn't go elsewhere
         base = self._isolate._snapshot
         needed = set(impl.used_externals()) | set(() if base is None else base.external_references)
         header = {
@@ -381,11 +385,13 @@ cdef class SnapshotCreator:
             "context_names": list(self._names),
             "isolate_data": dict(self._isolate_data),
             "context_data": self._context_data_names(),
+            "context_data_counts": self._context_data_counts(),
             "external_references": sorted(needed),
             "metadata": metadata,
             "scripts": list(self._isolate._scripts),
         }
         raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
+        header["isolate_data_places"] = impl.isolate_data_places()
         self._forget()
         self._blob = StartupData._make(raw, header)
         return self._blob
@@ -395,6 +401,9 @@ cdef class SnapshotCreator:
         for owner, place in self._places:
             names[place] = {name: index for ctx, name, index in self._context_data if ctx is owner and name is not None}
         return names
+
+    cdef dict _context_data_counts(self):
+        return {place: sum(ctx is owner for ctx, _, _ in self._context_data) for owner, place in self._places}
 
     cdef _forget(self):
         self._default = None

@@ -34,6 +34,8 @@ EMPTY_HEADER: dict[str, Any] = {
     "context_names": None,
     "isolate_data": {},
     "context_data": {},
+    "context_data_counts": None,
+    "isolate_data_places": None,
     "external_references": [],
     "metadata": None,
     "scripts": [],
@@ -258,13 +260,26 @@ class StartupData(_v8.BlobBuffer):
         """Index of data by index or name; `scope` is "isolate", None (default context) or an added context's index."""
         if not isinstance(which, str):
             which = operator.index(which)
-            if not 0 <= which < MOST_DATA:
+            if not 0 <= which < self._data_count(scope):
                 raise NotInSnapshotError(f"the snapshot has no data {which}")
             return which
         names = self._data_names(scope)
         if which not in names:
             raise NotInSnapshotError(f"the snapshot has no data named {which!r} there, only {sorted(names)}")
         return int(names[which])
+
+    def _data_count(self, scope: int | str | None) -> int:
+        """How many values are attached there; a large number for a raw blob, which doesn't say."""
+        places, counts = self._header["isolate_data_places"], self._header["context_data_counts"]
+        if scope == "isolate":
+            return MOST_DATA if places is None else len(places)
+        return MOST_DATA if counts is None else int(counts.get("default" if scope is None else str(scope), 0))
+
+    def _isolate_data_place(self, index: int) -> tuple[int, int]:
+        """Where V8 has a value of the isolate's data: added context's index, -1 (default) or -2 (isolate); index there."""
+        places = self._header["isolate_data_places"]
+        place, at = (-2, index) if places is None else places[index]
+        return int(place), int(at)
 
     def _data_names(self, scope: int | str | None) -> dict[str, int]:
         """Index of data by name, for a scope as above."""

@@ -15,11 +15,12 @@ struct IsolateOptions {
   const char* blob = nullptr;  // V8's raw blob, already checked; null: V8's own
   size_t blob_size = 0;
   bool blob_rehashable = true;
-  std::string heap_identity;      // equal for blobs whose read-only heaps are known to be the same
-  size_t heap_limit = 0;          // bytes; 0: V8's default
-  PyObject* callables = nullptr;  // dict id -> callable: Python functions that JavaScript holds
-  std::string prelude;            // creators: a script, UTF-8, for each new context; see SnapshotCreator
-  PyObject* externals = nullptr;  // dict name -> callable or None: the external references
+  std::string heap_identity;          // equal for blobs whose read-only heaps are known to be the same
+  size_t heap_limit = 0;              // bytes; 0: V8's default
+  PyObject* callables = nullptr;      // dict id -> callable: Python functions that JavaScript holds
+  std::string prelude;                // creators: a script, UTF-8, for each new context; see SnapshotCreator
+  PyObject* late_builtins = nullptr;  // creators: set of names that V8 adds only when the snapshot is loaded
+  PyObject* externals = nullptr;      // dict name -> callable or None: the external references
 };
 
 // Any thread may use a plain isolate: one at a time, the others wait with the GIL released.

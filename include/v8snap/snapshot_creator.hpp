@@ -36,14 +36,16 @@ class SnapshotCreator {
   // Consumes: whatever happens, creator, isolate, contexts and values are closed after it. The blob as bytes.
   // kSnapshot while JavaScript runs (nothing is consumed then); kUnserializable where V8 would die of the heap.
   virtual PyObject* create_blob(bool keep_function_code) = 0;
+  // After that: where each value of the isolate's data is in the blob, a list of [place, V8's index there]. The place
+  // is an added context's index, -1 for the default one, -2 for the isolate.
+  virtual PyObject* isolate_data_places() = 0;
   // Ends it without a blob. Idempotent.
   virtual void discard() = 0;
 };
 
-// options.prelude is run first in each context. Its value is a function that is called last, to undo what only the
-// build needed; it gives what can't be in a snapshot as space-separated paths, "" for nothing. Makes `isolate` (from
-// allocate_isolate) the creator's. `base_contexts` is the number of added contexts in options.blob, all of which are
-// carried over.
+// options.prelude is run first in each context that has not got it from options.blob, and gives the functions that
+// undo, last, what only the build needed: see `prepare` in gap.js. Makes `isolate` (from allocate_isolate) the
+// creator's. `base_contexts` is the number of added contexts in options.blob, all of which are carried over.
 std::unique_ptr<SnapshotCreator> create_snapshot_creator(Isolate& isolate, const IsolateOptions& options,
                                                          size_t base_contexts);
 

@@ -448,8 +448,12 @@ void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> modul
 
 // Before user code runs in a creator's context: what has to be undone by finish_creator_context().
 void prepare_creator_context(ContextImpl& context);
+// Paths for which finish_creator_context() would throw.
+std::vector<std::string> look_at_creator_context(ContextImpl& context);
 // Undoes it; throws kUnserializable where what JavaScript did to the context would kill V8 when it is loaded.
 void finish_creator_context(ContextImpl& context);
+// In a context out of a snapshot: Error.stackTraceLimit is again what it was when the snapshot was made.
+void restore_stack_trace_limit(v8::Local<v8::Context> context);
 
 // Where a search for what can't be in a snapshot starts.
 struct HeapRoot {

@@ -347,7 +347,11 @@ std::unique_ptr<Context> IsolateImpl::adopt_context(const std::function<v8::Loca
   }
   if (context.IsEmpty()) throw Error(ErrorCode::kNotInSnapshot, "the snapshot has no such context");
   auto result = std::make_unique<ContextImpl>(*this, context);
-  if (is_creator) prepare_creator_context(*result);
+  if (is_creator) {
+    prepare_creator_context(*result);
+  } else if (options.blob != nullptr) {
+    restore_stack_trace_limit(context);
+  }
   return result;
 }
 

@@ -146,6 +146,27 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
   return described;
 }
 
+// While a snapshot is built: where JavaScript missed a built-in that V8 adds later, text that says so.
+std::string hint_for(IsolateImpl& isolate, const Described& described) {
+  PyRef message = PyRef::borrow(PyDict_GetItemString(described.facts.get(), "message"));
+  const char* text = message && PyUnicode_Check(message.get()) ? PyUnicode_AsUTF8(message.get()) : nullptr;
+  if (text == nullptr || isolate.options.late_builtins == nullptr) {
+    PyErr_Clear();
+    return "";
+  }
+  const std::string said = text;
+  for (const char* ending : {" is not defined", " is not a function", " is not a constructor"}) {
+    const size_t at = said.rfind(ending);
+    if (at == std::string::npos || at + std::string(ending).size() != said.size()) continue;
+    const std::string name = said.substr(0, at);
+    PyRef key = checked(PyUnicode_DecodeUTF8(name.data(), static_cast<Py_ssize_t>(name.size()), "replace"));
+    if (checked(PySet_Contains(isolate.options.late_builtins, key.get())) == 1) {
+      return ": V8 adds " + name + " only when the snapshot is loaded, see builtin_gap()";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 void IsolateImpl::request_stop(StopReason reason, int level) {
@@ -214,6 +235,7 @@ void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed) {
   }
   caught.Reset();
   Described described = describe_thrown(context, thrown, message);
+  if (isolate.is_creator) described.summary += hint_for(isolate, described);
   throw Error(ErrorCode::kJs, described.summary, described.facts.release());
 }
 

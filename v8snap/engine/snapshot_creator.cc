@@ -1,14 +1,32 @@
 // V8's SnapshotCreator: what goes into a blob, and the order in which V8 wants it.
 #include "v8snap/snapshot_creator.hpp"
 
+#include <sstream>
+
 #include "internal.hpp"
 
 namespace v8snap {
 
 namespace {
 
+v8::Local<v8::Private> begin_key(v8::Isolate* isolate) {
+  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.begin"));
+}
+
 v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
   return v8::Private::ForApi(isolate, literal(isolate, "v8snap.finish"));
+}
+
+// {error, value, deleted}: what scripts made of Error.stackTraceLimit, of which V8 makes 10 again when it loads the
+// context.
+v8::Local<v8::Private> stack_trace_limit_key(v8::Isolate* isolate) {
+  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.stackTraceLimit"));
+}
+
+void set_private(v8::Local<v8::Context> context, v8::Local<v8::Private> key, v8::Local<v8::Value> value) {
+  if (!context->Global()->SetPrivate(context, key, value).FromMaybe(false)) {
+    throw Error(ErrorCode::kInternal, "the creator's context can't be prepared");
+  }
 }
 
 // Where the heap would kill V8: which objects.
@@ -16,6 +34,8 @@ v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
   PyRef details = checked(Py_BuildValue("{s:O}", "paths", paths.get()));
   throw Error(ErrorCode::kUnserializable, message, details.release());
 }
+
+constexpr const char* kFrozen = "[[frozen]]";  // stands for a constructor's name
 
 PyRef no_paths() { return checked(PyList_New(0)); }
 
@@ -104,15 +124,15 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     v8::Local<v8::Context> local =
         anchor ? static_cast<ContextImpl&>(*anchor).local() : parts_->standard.Get(isolate_.v8);
     v8::Context::Scope scope(local);
+    std::vector<HeapObstacle> found = frozen_builtins();
     std::vector<HeapRoot> roots = heap_roots();
     for (v8::Local<v8::Context> open : isolate_.open_contexts()) roots.push_back({"globalThis", -1, open->Global()});
-    std::vector<HeapObstacle> found;
     v8::HeapStatistics statistics;
     {
       GilRelease nogil;
       isolate_.v8->LowMemoryNotification();
       isolate_.v8->GetHeapStatistics(&statistics);
-      found = find_heap_obstacles(isolate_.v8, roots, scripts());
+      for (HeapObstacle& each : find_heap_obstacles(isolate_.v8, roots, scripts())) found.push_back(std::move(each));
     }
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) found.push_back({"", "", -1});
     PyRef list = checked(PyList_New(0));
@@ -143,6 +163,15 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       end();
       throw;
     }
+  }
+
+  PyObject* isolate_data_places() override {
+    PyRef list = checked(PyList_New(0));
+    for (const auto& [place, index] : places_) {
+      PyRef item = checked(Py_BuildValue("[in]", place, static_cast<Py_ssize_t>(index)));
+      checked(PyList_Append(list.get(), item.get()));
+    }
+    return list.release();
   }
 
   void discard() override {
@@ -267,13 +296,50 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
     for (const auto& [context, value] : data) {
-      if (context.IsEmpty()) {
-        creator->AddData(value);
-      } else {
-        creator->AddData(context, value);
-      }
+      if (!context.IsEmpty()) creator->AddData(context, value);
     }
+    add_isolate_data(data, standard, added);
     return {};
+  }
+
+  // Objects go with a context of the blob, after the data of its own: with the isolate, V8 would write the whole
+  // context a second time, and dies at load where there is an ArrayBuffer in it.
+  void add_isolate_data(const std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>>& data,
+                        v8::Local<v8::Context> standard, const std::vector<v8::Local<v8::Context>>& added) {
+    auto& creator = *isolate_.creator;
+    for (const auto& [context, value] : data) {
+      if (!context.IsEmpty()) continue;
+      if (!value->IsObject()) {
+        places_.emplace_back(kIsolatePlace, creator->AddData(value));
+        continue;
+      }
+      const v8::Local<v8::Context> home =
+          value.As<v8::Object>()->GetCreationContext().FromMaybe(v8::Local<v8::Context>());
+      const auto found = std::find(added.begin(), added.end(), home);
+      const bool is_added = home != standard && found != added.end();
+      places_.emplace_back(is_added ? static_cast<int>(found - added.begin()) : kStandardPlace,
+                           creator->AddData(is_added ? home : standard, value));
+    }
+  }
+
+  // What finish_creator_context() would refuse, in every open context.
+  std::vector<HeapObstacle> frozen_builtins() {
+    std::vector<HeapObstacle> found;
+    const auto look = [&](v8::Local<v8::Context> local, int index) {
+      ContextImpl context(isolate_, local);
+      for (std::string& path : look_at_creator_context(context)) found.push_back({std::move(path), kFrozen, index});
+    };
+    std::vector<v8::Local<v8::Context>> rest = isolate_.open_contexts();
+    const auto look_at_part = [&](const v8::Global<v8::Context>& part, int index) {
+      if (part.IsEmpty()) return;
+      const v8::Local<v8::Context> local = part.Get(isolate_.v8);
+      rest.erase(std::remove(rest.begin(), rest.end(), local), rest.end());
+      look(local, index);
+    };
+    look_at_part(parts_->standard, -1);
+    for (size_t i = 0; i < parts_->added.size(); ++i) look_at_part(parts_->added[i], static_cast<int>(i));
+    for (v8::Local<v8::Context> local : rest) look(local, -1);
+    return found;
   }
 
   std::vector<v8::Local<v8::UnboundScript>> scripts() const {
@@ -308,30 +374,78 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     isolate_.dispose();
   }
 
+  static constexpr int kIsolatePlace = -2;
+  static constexpr int kStandardPlace = -1;
+
   IsolateImpl& isolate_;
   std::unique_ptr<CreatorParts> parts_;
+  std::vector<std::pair<int, size_t>> places_;  // of the isolate's data, and V8's index there
 };
 
 }  // namespace
 
-void prepare_creator_context(ContextImpl& context) {
+// Runs options.prelude, or finds what it gave in the snapshot that is built upon.
+static v8::Local<v8::Function> find_begin(ContextImpl& context) {
   v8::Isolate* isolate = context.isolate().v8;
   v8::Local<v8::Context> local = context.local();
-  v8::Context::Scope scope(local);
+  v8::Local<v8::Value> begin;
+  if (local->Global()->GetPrivate(local, begin_key(isolate)).ToLocal(&begin) && begin->IsFunction()) {
+    return begin.As<v8::Function>();
+  }
   v8::ScriptOrigin origin = compat::script_origin(isolate, literal(isolate, "v8snap:prelude"));
   v8::Local<v8::String> text;
   if (!v8::String::NewFromUtf8(isolate, context.isolate().options.prelude.c_str()).ToLocal(&text)) {
     throw Error(ErrorCode::kInternal, "the creator's prelude is no string for V8");
   }
   v8::ScriptCompiler::Source source(text, origin);
-  v8::Local<v8::Value> finish = run_js(context, 0, [&] {
+  begin = run_js(context, 0, [&] {
     v8::Local<v8::Script> script;
     if (!v8::ScriptCompiler::Compile(local, &source).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
     return script->Run(local);
   });
-  if (!local->Global()->SetPrivate(local, finish_key(isolate), finish).FromMaybe(false)) {
-    throw Error(ErrorCode::kInternal, "the creator's context can't be prepared");
-  }
+  set_private(local, begin_key(isolate), begin);
+  return begin.As<v8::Function>();
+}
+
+void prepare_creator_context(ContextImpl& context) {
+  if (context.isolate().options.prelude.empty()) return;
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = context.local();
+  v8::Context::Scope scope(local);
+  v8::Local<v8::Object> global = local->Global();
+  v8::Local<v8::Function> begin = find_begin(context);
+  v8::Local<v8::Value> remembered =
+      global->GetPrivate(local, stack_trace_limit_key(isolate)).FromMaybe(v8::Undefined(isolate).As<v8::Value>());
+  set_private(local, finish_key(isolate),
+              run_js(context, 0, [&] { return begin->Call(local, global, 1, &remembered); }));
+}
+
+static v8::Local<v8::Object> call_finish(ContextImpl& context, bool only_look) {
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = context.local();
+  v8::Local<v8::Object> global = local->Global();
+  v8::Local<v8::Value> finish;
+  if (!global->GetPrivate(local, finish_key(isolate)).ToLocal(&finish) || !finish->IsFunction()) return {};
+  v8::Local<v8::Value> argument = v8::Boolean::New(isolate, only_look);
+  return run_js(context, 0, [&] { return finish.As<v8::Function>()->Call(local, global, 1, &argument); })
+      .As<v8::Object>();
+}
+
+static std::string problems_in(v8::Local<v8::Context> context, v8::Local<v8::Object> result) {
+  v8::Isolate* isolate = context->GetIsolate();
+  v8::Local<v8::Value> problems;
+  if (!result->Get(context, literal(isolate, "problems")).ToLocal(&problems)) return "";
+  return *v8::String::Utf8Value(isolate, problems);
+}
+
+std::vector<std::string> look_at_creator_context(ContextImpl& context) {
+  v8::Context::Scope scope(context.local());
+  v8::Local<v8::Object> result = call_finish(context, true);
+  std::vector<std::string> paths;
+  if (result.IsEmpty()) return paths;
+  std::istringstream words(problems_in(context.local(), result));
+  for (std::string path; words >> path;) paths.push_back(path);
+  return paths;
 }
 
 void finish_creator_context(ContextImpl& context) {
@@ -339,17 +453,35 @@ void finish_creator_context(ContextImpl& context) {
   v8::Local<v8::Context> local = context.local();
   v8::Context::Scope scope(local);
   v8::Local<v8::Object> global = local->Global();
-  v8::Local<v8::Value> finish;
-  if (!global->GetPrivate(local, finish_key(isolate)).ToLocal(&finish) || !finish->IsFunction()) return;
-  v8::Local<v8::Value> problems =
-      run_js(context, 0, [&] { return finish.As<v8::Function>()->Call(local, global, 0, nullptr); });
+  v8::Local<v8::Object> result = call_finish(context, false);
+  if (result.IsEmpty()) return;
+  const std::string problems = problems_in(local, result);
+  if (!problems.empty()) {
+    PyRef paths = checked(PyObject_CallMethod(as_python(problems).get(), "split", nullptr));
+    throw_unserializable("V8 could not load this snapshot: it adds to objects that are frozen or fixed," + problems,
+                         std::move(paths));
+  }
   (void)global->DeletePrivate(local, finish_key(isolate));
-  PyRef text = checked(string_to_python(isolate, problems.As<v8::String>()));
-  PyRef paths = checked(PyObject_CallMethod(text.get(), "split", nullptr));
-  if (PyList_GET_SIZE(paths.get()) == 0) return;
-  throw_unserializable(
-      std::string("V8 could not load this snapshot: frozen or fixed are") + *v8::String::Utf8Value(isolate, problems),
-      std::move(paths));
+  v8::Local<v8::Value> limit;
+  if (!result->Get(local, literal(isolate, "stackTraceLimit")).ToLocal(&limit)) return;
+  v8::Local<v8::Private> key = stack_trace_limit_key(isolate);
+  (void)(limit->IsObject() ? global->SetPrivate(local, key, limit) : global->DeletePrivate(local, key));
+}
+
+void restore_stack_trace_limit(v8::Local<v8::Context> context) {
+  v8::Isolate* isolate = context->GetIsolate();
+  v8::Context::Scope scope(context);
+  v8::Local<v8::Value> limit, error, value, deleted;
+  if (!context->Global()->GetPrivate(context, stack_trace_limit_key(isolate)).ToLocal(&limit) || !limit->IsObject()) {
+    return;
+  }
+  auto fact = [&](const char* name, v8::Local<v8::Value>* out) {
+    return limit.As<v8::Object>()->Get(context, literal(isolate, name)).ToLocal(out);
+  };
+  if (!fact("error", &error) || !fact("value", &value) || !fact("deleted", &deleted) || !error->IsObject()) return;
+  v8::Local<v8::String> name = literal(isolate, "stackTraceLimit");
+  (void)(deleted->IsTrue() ? error.As<v8::Object>()->Delete(context, name)
+                           : error.As<v8::Object>()->CreateDataProperty(context, name, value));
 }
 
 // Nothing of v8snap's is in internal fields, and what V8 itself keeps there needs no help.
