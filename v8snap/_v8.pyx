@@ -27,7 +27,7 @@ import platform
 import threading
 import weakref
 
-from v8snap import errors, gap, modules
+from v8snap import errors, file_format, gap, modules
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined

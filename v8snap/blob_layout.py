@@ -74,6 +74,9 @@ def read_layout(raw: memoryview) -> BlobLayout:
     contexts_at = offsets_at + 8
     startup_at = (contexts_at + 4 * count + 7) & ~7
     _require(startup_at < len(raw), "it is cut short")
+    _require(
+        not any(raw[contexts_at + 4 * count : startup_at]), "there is something between its header and its sections"
+    )
     read_only_at, shared_at = struct.unpack_from("<II", raw, offsets_at)
     context_starts = struct.unpack_from(f"<{count}I", raw, contexts_at)
     names = ["header", "startup", "read_only", "shared_heap", "default_context"]

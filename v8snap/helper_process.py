@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, builder, errors, gap
 from v8snap.errors import V8SnapError
+from v8snap.file_format import UNCHECKED
 from v8snap.helper import BLOB, ERROR, FRAME, PHASE, RESULT
 from v8snap.startup_data import StartupData
 
@@ -101,7 +102,8 @@ def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[
         gap.remember(job["gap"])
     if job["do"] == "load":
         answer.phase("load")
-        load_everything(StartupData._make(parts[0], job["header"]))
+        blob = StartupData._make(parts[0], {**job["header"], "start": bytes(parts[0][:UNCHECKED]).hex()})
+        load_everything(blob)
         return {}, None
     if job["deterministic"]:
         _v8.set_flags(*DETERMINISTIC)

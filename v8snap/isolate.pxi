@@ -78,7 +78,7 @@ cdef class Isolate:
     cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
     cdef dict _externals
     cdef object _snapshot    # V8 reads from the blob as long as the isolate lives
-    cdef dict _data_contexts # place -> the Context that data of the isolate is fetched in
+    cdef dict _data_contexts  # place -> the Context that data of the isolate is fetched in
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
     cdef frozenset _late_builtins  # in a creator

@@ -392,6 +392,7 @@ cdef class SnapshotCreator:
         }
         raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
         header["isolate_data_places"] = impl.isolate_data_places()
+        header["start"] = raw[:file_format.UNCHECKED].hex()
         self._forget()
         self._blob = StartupData._make(raw, header)
         return self._blob

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from v8snap import _v8, blob_layout, file_format
 from v8snap.errors import (
     ExternalReferenceError,
+    JSMemoryError,
     NotInSnapshotError,
+    SnapshotBuildCrashed,
     SnapshotCorruptError,
     SnapshotFlagsError,
     SnapshotVersionError,
@@ -27,6 +29,7 @@ __all__ = ["StartupData"]
 MOST_DATA = 2**32
 #: What is known of a raw blob that came without a header.
 EMPTY_HEADER: dict[str, Any] = {
+    "start": None,
     "v8_version": None,
     "build_id": None,
     "flags_hash": None,
@@ -40,6 +43,10 @@ EMPTY_HEADER: dict[str, Any] = {
     "metadata": None,
     "scripts": [],
 }
+
+
+#: Digests of raw blobs that a helper process could load.
+_tried: set[bytes] = set()
 
 
 class StartupData(_v8.BlobBuffer):
@@ -80,6 +87,9 @@ class StartupData(_v8.BlobBuffer):
 
     def _adopt(self, raw: memoryview, header: Mapping[str, Any], *, checked: bool) -> None:
         layout = blob_layout.read_layout(raw)
+        start = header.get("start")
+        if start is not None and bytes(raw[: file_format.UNCHECKED]).hex() != start:
+            raise SnapshotCorruptError("not a usable V8 snapshot: its header is not the one that was made")
         if not checked:
             blob_layout.verify_checksum(raw, layout, (_v8.adler32_from_zero, _v8.fletcher32))
         self._set_buffer(raw.toreadonly())
@@ -206,7 +216,7 @@ class StartupData(_v8.BlobBuffer):
         JSTimeoutError
             Where it took too long.
         """
-        self._check_usable()
+        self._check_version()
         from v8snap import helper
 
         helper.run_job({"do": "load", "header": self._header}, [memoryview(self)], timeout)
@@ -214,6 +224,25 @@ class StartupData(_v8.BlobBuffer):
     # ------------------------------------------------------------ what isolates ask
 
     def _check_usable(self) -> None:
+        self._check_version()
+        if self._header["start"] is None and self.can_be_rehashed:
+            self._try_raw_blob()
+
+    def _try_raw_blob(self) -> None:
+        """See in a helper process, once, that V8 can rehash a raw blob whose header says so.
+
+        V8 dies if it can't, and no checksum covers that mark.
+        """
+        digest = hashlib.sha256(self).digest()
+        if digest in _tried:
+            return
+        try:
+            self.verify()
+        except (SnapshotBuildCrashed, JSMemoryError) as error:
+            raise SnapshotCorruptError(f"not a usable V8 snapshot: {error}") from error
+        _tried.add(digest)
+
+    def _check_version(self) -> None:
         header = self._header
         expected = _v8.v8_version()
         if self.v8_version != expected:
@@ -276,7 +305,7 @@ class StartupData(_v8.BlobBuffer):
         return MOST_DATA if counts is None else int(counts.get("default" if scope is None else str(scope), 0))
 
     def _isolate_data_place(self, index: int) -> tuple[int, int]:
-        """Where V8 has a value of the isolate's data: added context's index, -1 (default) or -2 (isolate); index there."""
+        """Where V8 has a value of the isolate: (added context, or -1: default, or -2: isolate; index there)."""
         places = self._header["isolate_data_places"]
         place, at = (-2, index) if places is None else places[index]
         return int(place), int(at)
