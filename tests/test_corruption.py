@@ -54,4 +54,6 @@ def test_a_wrong_rehashing_mark_in_raw_bytes(with_module, child_ok):
         with v8snap.Isolate(bytes(sc.blob)) as iso, iso.new_context() as ctx:
             assert ctx.eval("m.get('a') + o.k98") == 99
     """
-    assert child_ok(code).strip() == ("refused refused refused" if with_module else "99 99 refused")
+    harmless, deadly = "99 99 refused", "refused refused refused"
+    said = child_ok(code).strip()
+    assert said == harmless or (with_module and said == deadly)  # some V8s survive rehashing modules

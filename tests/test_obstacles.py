@@ -196,3 +196,57 @@ def test_asking_changes_nothing(make_blob):
     with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
         assert ctx.eval("[o.f().length, a.p]").to_py() == [2, 1]
         assert ctx.data("m").n == 1
+
+
+BUFFER = "var holder = {bytes: new Uint8Array(new ArrayBuffer(999)).fill(7)}; var plain = {a: [1]}"
+
+
+@pytest.mark.parametrize(
+    ("script", "held", "refused"),
+    [
+        (BUFFER, "holder", True),
+        (BUFFER, "plain", True),  # leads to its whole context
+        (BUFFER, None, False),
+        ("var plain = {a: [1]}", "plain", False),
+    ],
+)
+def test_a_buffer_that_two_contexts_hold(child_ok, script, held, refused):
+    code = f"""
+        import v8snap
+        sc = v8snap.SnapshotCreator()
+        sc.context.eval({script!r})
+        other = sc.new_context()
+        other.eval("var own = new Uint8Array(new ArrayBuffer(99))")
+        if {held!r}:
+            other.globals["held"] = sc.context.globals[{held!r}]
+        sc.add_context(other, name="other")
+        found = sc.check()
+        assert bool(found) == {refused}, found
+        assert {{each.context for each in found}} <= {{"other"}}
+        try:
+            blob = sc.create_blob()
+        except v8snap.UnserializableError as error:
+            print("refused", len(error.paths) > 0)
+        else:
+            with v8snap.Isolate(blob) as iso:
+                print(iso.new_context().eval("plain.a[0]"), iso.new_context("other").eval("own.length"))
+    """
+    assert child_ok(code).split() == (["refused", "True"] if refused else ["1", "99"])
+
+
+def test_one_context_at_two_places(child_ok):
+    code = f"""
+        import v8snap
+        for script in ("var a = 1", {BUFFER!r}):
+            sc = v8snap.SnapshotCreator()
+            sc.context.eval(script)
+            sc.add_context(sc.context)
+            try:
+                blob = sc.create_blob()
+            except v8snap.UnserializableError as error:
+                print("refused")
+            else:
+                with v8snap.Isolate(blob) as iso:
+                    print(iso.new_context().eval("a"), iso.new_context(0).eval("a"))
+    """
+    assert child_ok(code).split() == ["1", "1", "refused"]

@@ -35,8 +35,8 @@
   };
   const { getUint16, setUint16 } = DataView.prototype;
   const viewBuffer = getOwnPropertyDescriptor(DataView.prototype, "buffer").get;
-  const float = new Float64Array(1);
-  const words = new Uint32Array(float.buffer);
+  const { Float64Array: Doubles, Uint32Array: Words } = typedArrays;
+  const bufferOf = getOwnPropertyDescriptor(typedArray, "buffer").get;
 
   const toObject = (value, method) => {
     if (value === null || value === undefined) throw new TypeErr(`${method} called on null or undefined`);
@@ -85,12 +85,18 @@
     return [-1, undefined];
   };
 
+  // The upper half of a double. Its memory is made for each call: a buffer in each context would be in each snapshot.
+  const upperWord = (number) => {
+    const double = new Doubles(1);
+    double[0] = number;
+    return new Words(apply(bufferOf, double, []))[1];
+  };
+
   const nearestHalf = (value) => {
     const number = +value;
     const size = number < 0 ? -number : number;
     if (number !== number || size === Infinity || size === 0) return number;
-    float[0] = size;
-    const exponent = max((words[1] >>> 20) - 1023, -14);
+    const exponent = max((upperWord(size) >>> 20) - 1023, -14);
     const magic = 2 ** (exponent - 10) * 1.5 * 2 ** 52; // adding it rounds to the last bit that is kept, ties to even
     const rounded = size >= 65520 ? Infinity : size + magic - magic;
     return number < 0 ? -rounded : rounded;
@@ -108,8 +114,8 @@
     const size = number < 0 ? -number : number + 0;
     if (size === Infinity) return sign | 0x7c00;
     if (size < 2 ** -14) return sign | (size * 2 ** 24);
-    float[0] = size;
-    return sign | (((words[1] >>> 20) - 1008) << 10) | ((words[1] >>> 10) & 1023);
+    const upper = upperWord(size);
+    return sign | (((upper >>> 20) - 1008) << 10) | ((upper >>> 10) & 1023);
   };
   const toIndex = (value) => {
     const index = toInteger(value);

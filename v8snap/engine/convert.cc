@@ -249,6 +249,7 @@ class FromPython {
     if (&value.isolate() != &context_.isolate()) {
       throw Error(ErrorCode::kWrongIsolate, "this JavaScript value belongs to another isolate");
     }
+    if (&value.context() != &context_) context_.isolate().contexts_mixed = true;
     return value.local();
   }
 

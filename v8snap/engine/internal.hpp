@@ -241,6 +241,7 @@ class IsolateImpl final : public Isolate {
   v8::Isolate* v8 = nullptr;
   std::unique_ptr<compat::Creator> creator;
   bool over_heap_limit = false;  // noticed by the collector since it was last asked for
+  bool contexts_mixed = false;   // a creator's: one context may hold objects of another
   int task_calls = 0;            // JavaScript functions that tasks of V8's have called
   IsolateOptions options;
   bool allocated = false;  // waits for a creator
@@ -371,6 +372,7 @@ class ValueImpl final : public Value {
   int identity_hash() override;
 
   IsolateImpl& isolate() const { return context_.isolate(); }
+  const ContextImpl& context() const { return context_; }
   // Inside an Entry of the same isolate. Throws kClosed.
   v8::Local<v8::Value> local() const;
 
@@ -470,6 +472,13 @@ struct HeapObstacle {
 bool has_large_buffers(v8::Isolate* isolate);
 std::vector<HeapObstacle> find_heap_obstacles(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
                                               const std::vector<v8::Local<v8::UnboundScript>>& scripts);
+
+// ArrayBuffers that roots of more than one context lead to: V8 dies when it writes their memory a second time.
+std::vector<HeapObstacle> find_shared_buffers(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
+                                              const std::vector<v8::Local<v8::UnboundScript>>& scripts);
+// What stands for a constructor's name in obstacles that are none of the object's own.
+constexpr const char* kFrozen = "[[frozen]]";
+constexpr const char* kShared = "[[shared]]";
 
 void deserialize_internal_field(v8::Local<v8::Object> holder, int index, v8::StartupData payload, void* data);
 v8::StartupData serialize_internal_field(v8::Local<v8::Object> holder, int index, void* data);

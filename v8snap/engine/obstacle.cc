@@ -36,8 +36,11 @@ bool is_identifier(const std::string& name) {
 // V8's profile of the heap, deleted with this.
 class Profile {
  public:
-  explicit Profile(v8::Isolate* isolate)
-      : isolate_(isolate), snapshot_(isolate->GetHeapProfiler()->TakeHeapSnapshot()) {}
+  Profile(v8::Isolate* isolate, const std::vector<v8::Local<v8::UnboundScript>>& scripts) : isolate_(isolate) {
+    // V8 looks up the line of each function, and counts from its script's first one where that has no table of lines.
+    for (v8::Local<v8::UnboundScript> script : scripts) (void)script->GetLineNumber(0);
+    snapshot_ = isolate->GetHeapProfiler()->TakeHeapSnapshot();
+  }
   ~Profile() { const_cast<v8::HeapSnapshot*>(snapshot_)->Delete(); }
   Profile(const Profile&) = delete;
 
@@ -161,9 +164,37 @@ class Paths {
   std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;
 };
 
+// Whether it is an ArrayBuffer with memory of its own outside the heap.
+bool has_backing_store(v8::Isolate* isolate, const Node& node) {
+  for (int i = 0; i < node.GetChildrenCount(); ++i) {
+    const Node* part = node.GetChild(i)->GetToNode();
+    if (part->GetType() == Node::kNative && name_of(isolate, *part) == "system / JSArrayBufferData") return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool has_large_buffers(v8::Isolate* isolate) { return !compat::buffers_larger_than(isolate, kMostBufferBytes).empty(); }
+
+std::vector<HeapObstacle> find_shared_buffers(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
+                                              const std::vector<v8::Local<v8::UnboundScript>>& scripts) {
+  const Profile profile(isolate, scripts);
+  std::map<int, std::vector<HeapRoot>> by_context;
+  for (const HeapRoot& root : roots) by_context[root.context].push_back(root);
+  std::vector<Paths> all;
+  for (const auto& [index, own] : by_context) all.emplace_back(isolate, profile, own);
+  std::vector<HeapObstacle> found;
+  for (int i = 0; i < profile->GetNodesCount(); ++i) {
+    const Node* node = profile->GetNode(i);
+    const auto reaching = std::count_if(all.begin(), all.end(), [&](const Paths& each) { return each.reaches(node); });
+    if (reaching < 2 || !has_backing_store(isolate, *node)) continue;
+    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Paths& each) { return each.reaches(node); });
+    const auto [path, context] = last->path_to(node);
+    found.push_back({path, kShared, context});
+  }
+  return found;
+}
 
 std::vector<HeapObstacle> find_heap_obstacles(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
                                               const std::vector<v8::Local<v8::UnboundScript>>& scripts) {
@@ -175,9 +206,7 @@ std::vector<HeapObstacle> find_heap_obstacles(v8::Isolate* isolate, const std::v
     if (!buffers.empty()) found.push_back({"", "ArrayBuffer", -1});
     return found;
   }
-  // V8 looks up the line of each function, and counts from its script's first one where that has no table of lines.
-  for (v8::Local<v8::UnboundScript> script : scripts) (void)script->GetLineNumber(0);
-  const Profile profile(isolate);
+  const Profile profile(isolate, scripts);
   const Paths paths(isolate, profile, roots);
   const auto add = [&](const Node* node, const std::string& what) {
     const auto [path, context] = paths.reaches(node) ? paths.path_to(node) : std::make_pair(std::string(), -1);

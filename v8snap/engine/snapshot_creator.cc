@@ -35,8 +35,6 @@ void set_private(v8::Local<v8::Context> context, v8::Local<v8::Private> key, v8:
   throw Error(ErrorCode::kUnserializable, message, details.release());
 }
 
-constexpr const char* kFrozen = "[[frozen]]";  // stands for a constructor's name
-
 PyRef no_paths() { return checked(PyList_New(0)); }
 
 PyRef as_python(const std::string& text) {
@@ -45,13 +43,18 @@ PyRef as_python(const std::string& text) {
 
 constexpr size_t kMostHeapBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
 
+std::string words_for(const std::string& what) {
+  if (what == kShared) return "an ArrayBuffer that several of its contexts hold";
+  if (what == "ArrayBuffer") return "an ArrayBuffer that is or may grow too large";
+  return "the native half of an Intl object (" + what + ")";
+}
+
 [[noreturn]] void throw_obstacles(const std::vector<HeapObstacle>& found) {
-  std::string message =
-      "the heap holds what no snapshot can, native objects such as Intl formatters: make it when it "
-      "is first needed, or let go of it before the blob is made";
+  std::string message = "the heap holds what no snapshot can";
   PyRef paths = no_paths();
   for (const HeapObstacle& each : found) {
-    message += "; " + each.what + " at " + (each.path.empty() ? "no path from the contexts" : each.path);
+    message += std::string(&each == &found.front() ? ": " : "; ") + words_for(each.what) + " at " +
+               (each.path.empty() ? "no path from the contexts" : each.path);
     if (each.path.empty()) continue;
     checked(PyList_Append(paths.get(), as_python(each.path).get()));
   }
@@ -81,11 +84,13 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     Entry entry(isolate_);
     v8::Local<v8::Context> local = own(context);
     if (!parts_->standard.IsEmpty()) throw Error(ErrorCode::kSnapshot, "the default context is set already");
+    note_part(local);
     parts_->standard.Reset(isolate_.v8, local);
   }
 
   size_t add_context(Context& context) override {
     Entry entry(isolate_);
+    note_part(own(context));
     parts_->added.emplace_back(isolate_.v8, own(context));
     return parts_->added.size() - 1;
   }
@@ -132,7 +137,11 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       GilRelease nogil;
       isolate_.v8->LowMemoryNotification();
       isolate_.v8->GetHeapStatistics(&statistics);
+      const std::vector<HeapRoot> parts = heap_roots();
       for (HeapObstacle& each : find_heap_obstacles(isolate_.v8, roots, scripts())) found.push_back(std::move(each));
+      if (isolate_.contexts_mixed) {
+        for (HeapObstacle& each : find_shared_buffers(isolate_.v8, parts, scripts())) found.push_back(std::move(each));
+      }
     }
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) found.push_back({"", "", -1});
     PyRef list = checked(PyList_New(0));
@@ -189,6 +198,13 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       throw Error(ErrorCode::kWrongIsolate, "this context belongs to another isolate than the creator's");
     }
     return impl.local();
+  }
+
+  // One context may be in the blob more than once.
+  void note_part(v8::Local<v8::Context> local) const {
+    bool again = parts_->standard == local;
+    for (const auto& each : parts_->added) again = again || each == local;
+    if (again) isolate_.contexts_mixed = true;
   }
 
   // Every context that goes into the blob is there; nothing of it is left to run; what only the build needed is gone.
@@ -270,6 +286,12 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     Why why = Why::kNone;
     std::vector<HeapObstacle> found;
   };
+  // CreatorParts::Datum on its way to V8.
+  struct Datum {
+    v8::Local<v8::Context> context;
+    v8::Local<v8::Value> value;
+    int home;
+  };
 
   // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. Where it refuses, V8's
   // creator has got nothing.
@@ -280,10 +302,10 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     const std::vector<HeapRoot> roots = heap_roots();
     const std::vector<v8::Local<v8::UnboundScript>> sources = scripts();
     std::vector<v8::Local<v8::Context>> added;
-    std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>> data;
+    std::vector<Datum> data;
     for (const auto& each : parts_->added) added.push_back(each.Get(isolate_.v8));
     for (const CreatorParts::Datum& each : parts_->data)
-      data.emplace_back(each.context.Get(isolate_.v8), each.value.Get(isolate_.v8));
+      data.push_back({each.context.Get(isolate_.v8), each.value.Get(isolate_.v8), home_of(each)});
     reset();
     isolate_.collect_and_pump();
     v8::HeapStatistics statistics;
@@ -292,34 +314,45 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     if (statistics.used_global_handles_size() != 0 || has_large_buffers(isolate_.v8)) {
       return {Why::kObstacles, find_heap_obstacles(isolate_.v8, roots, sources)};
     }
+    if (isolate_.contexts_mixed && !added.empty()) {
+      std::vector<HeapObstacle> shared = find_shared_buffers(isolate_.v8, roots, sources);
+      if (!shared.empty()) return {Why::kObstacles, std::move(shared)};
+    }
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
-    for (const auto& [context, value] : data) {
-      if (!context.IsEmpty()) creator->AddData(context, value);
-    }
-    add_isolate_data(data, standard, added);
+    add_data(data, standard, added);
     return {};
   }
 
-  // Objects go with a context of the blob, after the data of its own: with the isolate, V8 would write the whole
-  // context a second time, and dies at load where there is an ArrayBuffer in it.
-  void add_isolate_data(const std::vector<std::pair<v8::Local<v8::Context>, v8::Local<v8::Value>>>& data,
-                        v8::Local<v8::Context> standard, const std::vector<v8::Local<v8::Context>>& added) {
+  // The isolate's after that of the contexts, for objects go with one of those: with the isolate, V8 would write the
+  // whole context a second time, and dies at load where there is an ArrayBuffer in it.
+  void add_data(const std::vector<Datum>& data, v8::Local<v8::Context> standard,
+                const std::vector<v8::Local<v8::Context>>& added) {
     auto& creator = *isolate_.creator;
-    for (const auto& [context, value] : data) {
-      if (!context.IsEmpty()) continue;
-      if (!value->IsObject()) {
-        places_.emplace_back(kIsolatePlace, creator->AddData(value));
+    for (const Datum& each : data) {
+      if (!each.context.IsEmpty()) creator->AddData(each.context, each.value);
+    }
+    for (const Datum& each : data) {
+      if (!each.context.IsEmpty()) continue;
+      if (!each.value->IsObject()) {
+        places_.emplace_back(kIsolatePlace, creator->AddData(each.value));
         continue;
       }
-      const v8::Local<v8::Context> home =
-          value.As<v8::Object>()->GetCreationContext().FromMaybe(v8::Local<v8::Context>());
-      const auto found = std::find(added.begin(), added.end(), home);
-      const bool is_added = home != standard && found != added.end();
-      places_.emplace_back(is_added ? static_cast<int>(found - added.begin()) : kStandardPlace,
-                           creator->AddData(is_added ? home : standard, value));
+      const auto home = each.home == kStandardPlace ? standard : added[static_cast<size_t>(each.home)];
+      places_.emplace_back(each.home, creator->AddData(home, each.value));
     }
+  }
+
+  // The place of the context that a value goes with: where an object of the isolate's data was made, if that is in
+  // the blob.
+  int home_of(const CreatorParts::Datum& datum) const {
+    v8::Local<v8::Context> home = datum.context.Get(isolate_.v8);
+    const v8::Local<v8::Value> value = datum.value.Get(isolate_.v8);
+    if (home.IsEmpty() && value->IsObject()) home = value.As<v8::Object>()->GetCreationContext().FromMaybe(home);
+    if (home.IsEmpty() || parts_->standard == home) return kStandardPlace;
+    const auto found = std::find(parts_->added.begin(), parts_->added.end(), home);
+    return found == parts_->added.end() ? kStandardPlace : static_cast<int>(found - parts_->added.begin());
   }
 
   // What finish_creator_context() would refuse, in every open context.
@@ -356,7 +389,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     add_global(parts_->standard, -1);
     for (size_t i = 0; i < parts_->added.size(); ++i) add_global(parts_->added[i], static_cast<int>(i));
     for (const CreatorParts::Datum& each : parts_->data) {
-      roots.push_back({"[[data]]", -1, each.value.Get(isolate_.v8)});
+      roots.push_back({"[[data]]", home_of(each), each.value.Get(isolate_.v8)});
     }
     return roots;
   }
