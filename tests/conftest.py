@@ -4,7 +4,9 @@ import gc
 import os
 import subprocess
 import sys
+import tarfile
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +69,23 @@ def child_ok(child):
         return done.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def library(pytestconfig):
+    """A file's text from one of the npm packages of ``packages.txt``.
+
+    npm brings them into pytest's cache, or where ``V8SNAP_TEST_PACKAGES`` says that they are.
+    """
+    folder = Path(os.environ.get("V8SNAP_TEST_PACKAGES") or pytestconfig.cache.mkdir("packages"))
+    packages = Path(__file__).with_name("packages.txt").read_text().split()
+
+    def read(name, path):
+        package = next(each for each in packages if each.rpartition("@")[0] == name)
+        archive = folder / f"{package.replace('@', '-')}.tgz"
+        if not archive.exists():
+            subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, timeout=120)
+        with tarfile.open(archive) as files:
+            return files.extractfile(f"package/{path}").read().decode()
+
+    return read

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Build v8snap against another Debian release's libnode-dev and run its tests there, in a fresh root.
+# Build v8snap against another Debian release's libnode-dev and run its tests there, in a fresh root. What its V8 does with
+# each hazard goes into docs/hazards.json and docs/hazards.md of this folder.
 #   tools/debian_root.sh SUITE [FOLDER]      (trixie: V8 11.3; forky: V8 13.6)
-# Needs root and debootstrap. The root stays in FOLDER and is used again.
+# Needs root, debootstrap and npm. The root stays in FOLDER and is used again.
 set -euo pipefail
 suite=${1:?usage: debian_root.sh SUITE [FOLDER]}
 root=${2:-${TMPDIR:-/var/tmp}/v8snap-root-$suite}
@@ -26,11 +27,14 @@ done
 trap 'umount -l "$root/proc" "$root/dev"' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
 git -C "$source" archive HEAD | tar x -C "$root/src"
-env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt ${https_proxy:+https_proxy="$https_proxy"} \
+mkdir -p "$root/packages" && (cd "$root/packages" && xargs npm pack --silent < "$source/tests/packages.txt")
+env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+  V8SNAP_TEST_PACKAGES=/packages ${https_proxy:+https_proxy="$https_proxy"} \
   chroot "$root" bash -ceu '
     cd /src
     python3 -m venv --clear /venv
     /venv/bin/pip -q install ".[test]"
     cd /tmp && /venv/bin/python -c "import v8snap; print(v8snap.build_config())"
-    cd /src && /venv/bin/pytest -q
+    cd /src && /venv/bin/pytest -q && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py
   '
+cp "$root"/src/docs/hazards.* "$source/docs/"

@@ -6,6 +6,7 @@
 
 #include <queue>
 #include <set>
+#include <tuple>
 
 #include "internal.hpp"
 
@@ -77,10 +78,10 @@ class Paths {
       if (root.value.IsEmpty() || !root.value->IsObject()) continue;
       const Node* node = profile.node_of(root.value);
       if (node == nullptr) continue;
-      if (reached_.emplace(node, Step{nullptr, nullptr, 0, &root}).second) waiting_.push({0, node});
+      if (reached_.emplace(node, Step{nullptr, nullptr, 0, &root}).second) wait(0, node);
     }
     while (!waiting_.empty()) {
-      const auto [cost, node] = waiting_.top();
+      const auto [cost, order, node] = waiting_.top();
       waiting_.pop();
       if (cost == reached_.at(node).cost) follow(node, cost);
     }
@@ -109,6 +110,8 @@ class Paths {
     std::string inner;  // what V8's inner references since the last property mean
   };
 
+  void wait(int cost, const Node* node) { waiting_.push({cost, waited_++, node}); }
+
   void follow(const Node* node, int cost) {
     for (int i = 0; i < node->GetChildrenCount(); ++i) {
       const Edge* edge = node->GetChild(i);
@@ -119,7 +122,7 @@ class Paths {
       auto [known, is_new] = reached_.emplace(edge->GetToNode(), step);
       if (!is_new && step.cost >= known->second.cost) continue;
       known->second = step;
-      waiting_.push({step.cost, edge->GetToNode()});
+      wait(step.cost, edge->GetToNode());
     }
   }
 
@@ -160,8 +163,9 @@ class Paths {
 
   v8::Isolate* isolate_;
   std::unordered_map<const Node*, Step> reached_;
-  using Waiting = std::pair<int, const Node*>;
+  using Waiting = std::tuple<int, int, const Node*>;  // cost; of the same cost, first come, first served
   std::priority_queue<Waiting, std::vector<Waiting>, std::greater<>> waiting_;
+  int waited_ = 0;
 };
 
 // Whether it is an ArrayBuffer with memory of its own outside the heap.
