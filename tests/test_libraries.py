@@ -39,7 +39,8 @@ POLYFILLED = """
     const at = Array.prototype.at, hasOwn = Object.hasOwn;
     function use() {
       return [at.call([1, 2], -1), [1, 2].at(-1), hasOwn({a: 1}, "a"), Object.hasOwn({}, "a"),
-        [3, 1].toSorted().join(""), new Set([1]).union(new Set([2])).size, Object.groupBy([1, 2, 3], (x) => x % 2 ? "odd" : "even").odd.length,
+        [3, 1].toSorted().join(""),
+        new Set([1]).union(new Set([2])).size, Object.groupBy([1, 2, 3], (x) => x % 2 ? "odd" : "even").odd.length,
         structuredClone(new Map([[1, 2]])).get(1), typeof Promise.try, typeof RegExp.escape].join();
     }
 """
