@@ -29,6 +29,42 @@ def test_typescript_from_a_file_in_a_new_process(child_ok, tmp_path):
     )
 
 
+def test_all_programs_in_one_process(child_ok, tmp_path):
+    """Their snapshots are made apart, and live together where V8 can have that."""
+    for name, program in demo.PROGRAMS.items():
+        v8snap.build(demo.program_files(program), warmup=program.call).save(tmp_path / f"{name}.v8snap")
+    code = """
+        import sys, threading, v8snap
+        from pathlib import Path
+        from v8snap import demo
+        blobs = {path.stem: v8snap.StartupData.load(path) for path in Path(sys.argv[1]).glob("*.v8snap")}
+        def use(isolate, name):
+            with isolate.new_context() as context:
+                program = demo.PROGRAMS[name]
+                return context.eval(program.call) == program.expected
+        try:
+            isolates = [(v8snap.Isolate(blobs[name]), name) for name in [*blobs, *blobs]]
+            plain = v8snap.Isolate()
+        except v8snap.SnapshotConflictError:
+            print("refused")
+            sys.exit()
+        right = []
+        for turn in range(2):
+            threads = [threading.Thread(target=lambda each=each: right.append(use(*each))) for each in isolates]
+            [thread.start() for thread in threads]
+            script = "const o = {}; for (let i = 0; i < 5000; i++) o['key' + i] = [Symbol.iterator.description]; o.key4999[0]"
+            right.append(plain.new_context().eval(script) == "Symbol.iterator")
+            [thread.join() for thread in threads]
+            for isolate, _ in isolates:
+                isolate.low_memory_notification()
+            isolates.pop(0)[0].close()
+            isolates.append((v8snap.Isolate(blobs["react"]), "react"))
+        print("together", all(right), len(right))
+    """
+    together = v8snap.v8_version().split(".")[0] != "11"
+    assert child_ok(code, tmp_path).strip() == ("together True 14" if together else "refused")
+
+
 def test_the_demo_measures_and_checks_every_program():
     done = CliRunner().invoke(cli.main, ["demo", "--rounds", "1", "--json"])
     assert done.exit_code == 0, done.output

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from v8snap import helper
-from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags_hash
-from v8snap.errors import JSTimeoutError
+from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
+from v8snap.errors import JSTimeoutError, SnapshotError
 from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     Externals = Mapping[str, Callable[..., Any] | None] | Iterable[str] | None
     Scripts = Mapping[str, str] | Iterable[str | os.PathLike[str] | tuple[str, str]] | str | os.PathLike[str]
@@ -26,6 +26,8 @@ class _Clock:
     """What is left of one timeout that several scripts share."""
 
     def __init__(self, timeout: float | None) -> None:
+        if timeout is not None and not isinstance(timeout, int | float):
+            raise TypeError(f"timeout is a number of seconds, or None, not {type(timeout).__name__}")
         if timeout is not None and not timeout > 0:
             raise ValueError("timeout is a positive number of seconds, or None")
         self.end = None if timeout is None else time.monotonic() + timeout
@@ -41,19 +43,37 @@ class _Clock:
 
 
 def read_scripts(scripts: Scripts) -> list[tuple[str, str]]:
-    """(name, source) pairs from what `build` takes."""
+    """(name, source) pairs from what `build` takes; a file's name is that of its path without folders."""
+    return [(name if path is None else path.name, source) for name, path, source in _read(scripts)]
+
+
+def read_modules(modules: Scripts | None) -> dict[str, str]:
+    """Sources by name. Files are named from the folder on that they all are in, so that they find one another."""
+    read = list(_read(modules or {}))
+    folders = [path.absolute().parent for _, path, _ in read if path is not None]
+    common = os.path.commonpath(folders) if folders else ""
+    sources: dict[str, str] = {}
+    for given, path, source in read:
+        name = given if path is None else path.absolute().relative_to(common).as_posix()
+        if name in sources:
+            raise SnapshotError(f"there are two modules named {name!r}")
+        sources[name] = source
+    return sources
+
+
+def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
+    """Name, path or None, and source of each."""
     if isinstance(scripts, str | os.PathLike):
         scripts = [scripts]
-    items = scripts.items() if hasattr(scripts, "items") else scripts
-    pairs: list[tuple[str, str]] = []
-    for item in items:
-        if isinstance(item, tuple):
-            name, source = item
-            pairs.append((str(name), source))
-        else:
+    for item in scripts.items() if hasattr(scripts, "items") else scripts:
+        if not isinstance(item, tuple):
             path = Path(item)
-            pairs.append((path.name, path.read_text(encoding="utf-8")))
-    return pairs
+            yield str(item), path, path.read_text(encoding="utf-8")
+            continue
+        name, source = item
+        if not isinstance(source, str):
+            raise TypeError(f"the source of {name!r} is a str, not {type(source).__name__}")
+        yield str(name), None, source
 
 
 def as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] | None]:
@@ -86,7 +106,8 @@ def build(
     warmup : str, optional
         JavaScript that is run afterwards in a throw-away context, see `warm_up`.
     modules : as `scripts`, optional
-        ES modules, added after the scripts as by `SnapshotCreator.add_module`. They may import one another.
+        ES modules, added after the scripts as by `SnapshotCreator.add_module`. They may import one another. Files are
+        named by their paths from the folder on that all of them are in.
     function_code : FunctionCodeHandling
     external_references : mapping of str to callable, or iterable of str
         Python callables that may be in the heap. A global function of each name is there when the scripts run; in a
@@ -125,7 +146,9 @@ def build(
         Where a script can't be read.
     """
     sources = read_scripts(scripts)
-    module_sources = dict(read_scripts(modules or {}))
+    module_sources = read_modules(modules)
+    _check_warm_up(warmup)
+    _Clock(timeout)
     if not isolated:
         if deterministic:
             raise ValueError("a deterministic build needs a helper process: V8's seeds are fixed there")
@@ -154,8 +177,28 @@ def build(
         "metadata": metadata,
     }
     texts = [source for _, source in sources] + list(module_sources.values()) + ([] if warmup is None else [warmup])
-    result, raw = helper.run_job(job, [text.encode("utf-8", "surrogatepass") for text in texts], timeout)
-    return StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
+    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return _make_in_helper(job, parts, rehashable=not module_sources)
+
+
+def _check_warm_up(script: object) -> None:
+    if script is not None and not isinstance(script, str):
+        raise TypeError(f"a warm-up is JavaScript as a str, not {type(script).__name__}")
+
+
+def _make_in_helper(job: dict[str, Any], parts: list[bytes | memoryview], *, rehashable: bool) -> StartupData:
+    """Have a blob made, under one hash seed for all where that lets V8 have them together.
+
+    `rehashable`: whether the heap is likely to be. If it isn't, it keeps the seed it was made under, which then must be
+    one that nobody knows.
+    """
+    has_own_seed = any(flag.startswith(("--hash-seed", "--no-rehash-snapshot")) for flag in flags())
+    one_seed = rehashable and read_only_heaps_can_be_alike() and not has_own_seed
+    result, raw = helper.run_job({**job, "one_hash_seed": one_seed}, parts, job["timeout"])
+    blob = StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
+    if one_seed and not blob.can_be_rehashed and not job["deterministic"]:
+        return _make_in_helper(job, parts, rehashable=False)
+    return blob
 
 
 def build_here(
@@ -187,9 +230,10 @@ def build_here(
         blob = sc.create_blob(metadata=metadata)
     if warmup is not None:
         phase("warm-up")
-        blob = warm_up(
+        blob = warm_up_here(
             blob,
             warmup,
+            name="<warmup>",
             external_references=external_references,
             function_code=function_code,
             timeout=clock.left(),
@@ -205,6 +249,7 @@ def warm_up(
     name: str = "<warmup>",
     external_references: Externals = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
+    isolated: bool = True,
     timeout: float | None = None,
     heap_limit: int | None = None,
 ) -> StartupData:
@@ -224,9 +269,12 @@ def warm_up(
     name : str
         For stack traces.
     external_references : mapping of str to callable, or iterable of str, optional
-        The Python callables that `blob` needs; those not given raise when the script calls them.
+        The Python callables that `blob` needs; those not given raise when the script calls them. Where any is given,
+        it is all done in this process, for the callables are here.
     function_code : FunctionCodeHandling
         CLEAR makes little sense here: it drops what was warmed up.
+    isolated : bool
+        Whether to do it in a helper process, as `build`, and load the result there.
     timeout : float, optional
         Seconds.
     heap_limit : int, optional
@@ -240,12 +288,53 @@ def warm_up(
     ------
     JSError
         What the script threw.
-    JSTimeoutError, JSMemoryError, UnserializableError, SnapshotConflictError
+    JSTimeoutError, JSMemoryError, UnserializableError, SnapshotBuildCrashed, SnapshotConflictError
         As `build`.
+    SnapshotVersionError, SnapshotFlagsError
+        Where `blob` isn't for this V8.
 
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
-    externals = {**dict.fromkeys(blob.external_references), **as_mapping(external_references)}
+    _check_warm_up(script)
+    _Clock(timeout)
+    given = as_mapping(external_references)
+    code = FunctionCodeHandling(function_code)
+    if not isolated or any(given.values()):
+        return warm_up_here(
+            blob,
+            script,
+            name=name,
+            external_references=given,
+            function_code=code,
+            timeout=timeout,
+            heap_limit=heap_limit,
+        )
+    blob._check_version()
+    job = {
+        "do": "warm_up",
+        "name": name,
+        "header": blob._header,
+        "function_code": code.value,
+        "deterministic": False,
+        "timeout": timeout,
+        "heap_limit": heap_limit,
+    }
+    parts = [memoryview(blob), script.encode("utf-8", "surrogatepass")]
+    return _make_in_helper(job, parts, rehashable=blob.can_be_rehashed)
+
+
+def warm_up_here(
+    blob: StartupData,
+    script: str,
+    *,
+    name: str,
+    external_references: Mapping[str, Callable[..., Any] | None],
+    function_code: FunctionCodeHandling,
+    timeout: float | None,
+    heap_limit: int | None,
+) -> StartupData:
+    """What `warm_up` does, in this process and without loading the result."""
+    externals = {**dict.fromkeys(blob.external_references), **external_references}
     with SnapshotCreator(
         existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
     ) as sc:

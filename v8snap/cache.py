@@ -53,7 +53,7 @@ def cached(path: str | os.PathLike[str], scripts: Scripts, **build_args: Any) ->
     path = Path(path)
     sources = builder.read_scripts(scripts)
     if build_args.get("modules") is not None:
-        build_args["modules"] = dict(builder.read_scripts(build_args["modules"]))
+        build_args["modules"] = builder.read_modules(build_args["modules"])
     digest = _digest(sources, build_args)
     found = _load(path, digest)
     if found is not None:

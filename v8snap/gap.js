@@ -5,7 +5,7 @@
 // made (`prepare` gives the function that does it). Everything used here is taken before scripts can change it.
 (() => {
   "use strict";
-  const { defineProperty, getOwnPropertyDescriptor, getPrototypeOf, isExtensible } = Object;
+  const { defineProperty, getOwnPropertyDescriptor: own, getPrototypeOf, isExtensible } = Object;
   const { apply, deleteProperty, ownKeys } = Reflect;
   const { hasOwnProperty } = Object.prototype;
   const { stringify } = JSON;
@@ -51,7 +51,7 @@
         const name = typeof key === "symbol" ? wellKnown.get(key) : key;
         if (name === undefined) continue;
         names.push(name);
-        const { value } = getOwnPropertyDescriptor(object, key);
+        const { value } = own(object, key);
         visit(value, [...path, name]);
       }
       found.push([path, names]);
@@ -71,11 +71,19 @@
       // A global of the script's own is left alone: V8 adds none over it.
       if (path.length === 1 && path[0] === "global") continue;
       let holder = start[path[0]];
-      for (const step of path.slice(1)) holder = step === "^" ? getPrototypeOf(holder) : holder[keyOf(step)];
+      let owner;
+      for (const step of path.slice(1)) {
+        owner = holder;
+        holder = step === "^" ? getPrototypeOf(holder) : holder[keyOf(step)];
+      }
+      const step = path[path.length - 1];
+      const isKnownToV8 = owner === undefined || typeof holder === "function" || step === "prototype" || step === "^";
+      // V8 looks for the others where they should be: Math, or Array.prototype[Symbol.unscopables].
+      const place = isKnownToV8 ? undefined : { owner, key: keyOf(step) };
       const shown = (path[0] === "global" ? path.slice(1) : path).join(".");
       const key = keyOf(name);
       const standIn = standInFor(shown, key, standIns);
-      entries[entries.length] = { holder, key, standIn, path: "globalThis." + shown, name: `globalThis.${shown}.${name}` };
+      entries[entries.length] = { holder, place, key, standIn, path: "globalThis." + shown, name: `globalThis.${shown}.${name}` };
     }
     return (remembered) => begin(entries, remembered);
   };
@@ -86,7 +94,7 @@
     const count = entries.length;
     for (let i = 0; i < count; i++) {
       const { holder, key, standIn } = entries[i];
-      if (standIn !== undefined && getOwnPropertyDescriptor(holder, key) === undefined) defineProperty(holder, key, standIn);
+      if (standIn !== undefined && own(holder, key) === undefined) defineProperty(holder, key, standIn);
     }
 
     // Errors capture no stack while an accessor is in this place, which could not be in a snapshot.
@@ -102,23 +110,17 @@
     // What V8 would die of when it adds its own: space-separated paths.
     const look = () => {
       let problems = "";
-      const descriptor = getOwnPropertyDescriptor(E, "stackTraceLimit");
+      const descriptor = own(E, "stackTraceLimit");
       if (descriptor !== undefined && !descriptor.configurable) problems += " globalThis.Error.stackTraceLimit";
       if (!isExtensible(E)) problems += " globalThis.Error";
       if (!isExtensible(g)) problems += " globalThis";
-      let previous = E;
+      let previous = "globalThis.Error";
       for (let i = 0; i < count; i++) {
-        const { holder, key, path, name } = entries[i];
-        const own = getOwnPropertyDescriptor(holder, key);
-        if (!isExtensible(holder)) {
-          if (holder !== previous) problems += " " + path;
-          previous = holder;
-        } else if (own !== undefined && !own.configurable) {
-          problems += " " + name;
-        }
+        const { path } = entries[i];
+        const problem = problemOf(entries[i]);
+        if (problem !== undefined && (problem !== path || path !== previous)) problems += " " + problem;
+        if (problem === path) previous = path;
       }
-      const atomics = getOwnPropertyDescriptor(g, "Atomics");
-      if (atomics !== undefined && !isObject(atomics.value)) problems += " globalThis.Atomics";
       return problems;
     };
 
@@ -127,7 +129,7 @@
     return (onlyLook) => {
       const problems = look();
       if (onlyLook || problems !== "") return { problems, stackTraceLimit: undefined };
-      const descriptor = getOwnPropertyDescriptor(E, "stackTraceLimit");
+      const descriptor = own(E, "stackTraceLimit");
       let stackTraceLimit;
       if (descriptor === undefined) stackTraceLimit = { error: E, value: undefined, deleted: true };
       else if (apply(hasOwnProperty, descriptor, ["value"])) stackTraceLimit = { error: E, value: descriptor.value, deleted: false };
@@ -138,11 +140,20 @@
     };
   };
 
+  // The path of what V8 can't add to, or of the property that is in its way; or undefined.
+  const problemOf = ({ holder, place, key, path, name }) => {
+    const found = place === undefined ? holder : own(place.owner, place.key)?.value;
+    if (!isObject(found) || !isExtensible(found)) return path;
+    const property = own(found, key);
+    // What a script put into V8's own object can be taken away, unless it is fixed.
+    return property !== undefined && (found !== holder || !property.configurable) ? name : undefined;
+  };
+
   // A property descriptor, or undefined. What is left out of `with` follows its function.
   const standInFor = (path, key, standIns) => {
     const unscopables = path === "Array.prototype.@@unscopables";
     const methods = standIns[unscopables ? "Array.prototype" : path];
-    const method = methods === undefined ? undefined : getOwnPropertyDescriptor(methods, key);
+    const method = methods === undefined ? undefined : own(methods, key);
     if (method === undefined) return undefined;
     const value = unscopables ? true : method.value;
     return { __proto__: null, value, writable: true, enumerable: unscopables, configurable: true };

@@ -4,6 +4,8 @@ Jobs
 ----
 build
     Makes a blob, then loads every context of it.
+warm_up
+    The same, from a blob and a script.
 load
     Loads every context of a blob.
 """
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
+#: The same for all snapshots that are to live together. V8 makes a new seed at load.
+ONE_HASH_SEED = "--hash-seed=42"
 #: Flags under which one build is as the next: fixed seeds, and nothing that depends on threads or time.
-DETERMINISTIC = ("--random-seed=42", "--hash-seed=42", "--predictable", "--single-threaded")
+DETERMINISTIC = (ONE_HASH_SEED, "--random-seed=42", "--predictable", "--single-threaded")
 
 
 def main(lifeline: int) -> None:
@@ -102,15 +106,32 @@ def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[
         gap.remember(job["gap"])
     if job["do"] == "load":
         answer.phase("load")
-        blob = StartupData._make(parts[0], {**job["header"], "start": bytes(parts[0][:UNCHECKED]).hex()})
-        load_everything(blob)
+        load_everything(_given_blob(job, parts[0]))
         return {}, None
-    if job["deterministic"]:
-        _v8.set_flags(*DETERMINISTIC)
-    blob = _build(job, parts, answer)
+    _v8.set_flags(*DETERMINISTIC if job["deterministic"] else (ONE_HASH_SEED,) if job["one_hash_seed"] else ())
+    blob = (_build if job["do"] == "build" else _warm_up)(job, parts, answer)
     answer.phase("load")
     load_everything(blob)
     return {"header": blob._header}, blob
+
+
+def _given_blob(job: dict[str, Any], raw: memoryview) -> StartupData:
+    # Whether it is for these flags was asked before the seeds were set here.
+    own = {"start": bytes(raw[:UNCHECKED]).hex(), "flags_hash": _v8.flags_hash()}
+    return StartupData._make(raw, {**job["header"], **own})
+
+
+def _warm_up(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> StartupData:
+    answer.phase("warm-up")
+    return builder.warm_up_here(
+        _given_blob(job, parts[0]),
+        str(parts[1], "utf-8", "surrogatepass"),
+        name=job["name"],
+        external_references={},
+        function_code=_v8.FunctionCodeHandling(job["function_code"]),
+        timeout=job["timeout"],
+        heap_limit=job["heap_limit"],
+    )
 
 
 def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> StartupData:

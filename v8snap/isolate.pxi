@@ -29,6 +29,16 @@ def _as_startup_data(snapshot):
     return StartupData(snapshot)
 
 
+@functools.cache
+def _empty_snapshot():
+    """A snapshot of nothing, made as all others are; None where that fails."""
+    from v8snap.builder import build
+    try:
+        return build({})
+    except errors.V8SnapError:
+        return None
+
+
 def _as_externals(external_references):
     """Names to callables; a name alone stands for a callable that is not at hand."""
     if external_references is None:
@@ -77,7 +87,8 @@ cdef class Isolate:
     cdef unique_ptr[engine.Isolate] _impl
     cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
     cdef dict _externals
-    cdef object _snapshot    # V8 reads from the blob as long as the isolate lives
+    cdef object _snapshot    # what the user gave
+    cdef object _blob        # V8 reads from it as long as the isolate lives
     cdef dict _data_contexts  # place -> the Context that data of the isolate is fetched in
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
@@ -89,20 +100,30 @@ cdef class Isolate:
             raise TypeError("an isolate can't be initialised twice")
         cdef engine.IsolateOptions options
         self._fill_options(options, snapshot, external_references, heap_limit)
-        try:
-            self._impl = engine.create_isolate(options)
-        except errors.SnapshotConflictError:
-            pass
-        if self._impl.get() == NULL:
+        conflict = self._start(options)
+        if conflict is not None:
             # Isolates that nobody can reach any more may be all that is in the way.
             _collect_garbage()
-            try:
-                self._impl = engine.create_isolate(options)
-            except errors.SnapshotConflictError as error:
-                _name_isolates_in_the_way(error)
-                raise
+            conflict = self._start(options)
+        if conflict is not None and snapshot is None and engine.read_only_heaps_can_be_alike():
+            # V8's own snapshot can't be beside those that are open, but an empty one of ours may.
+            empty = _empty_snapshot()
+            if empty is not None:
+                self._set_blob(options, empty)
+                conflict = self._start(options)
+        if conflict is not None:
+            _name_isolates_in_the_way(conflict)
+            raise conflict
         self._taken = True
         _open_isolates.add(self)
+
+    cdef object _start(self, engine.IsolateOptions& options):
+        """The SnapshotConflictError where there is one."""
+        try:
+            self._impl = engine.create_isolate(options)
+        except errors.SnapshotConflictError as error:
+            return error
+        return None
 
     @staticmethod
     def allocate():
@@ -119,7 +140,6 @@ cdef class Isolate:
         return self
 
     cdef int _fill_options(self, engine.IsolateOptions& options, snapshot, external_references, heap_limit) except -1:
-        cdef const unsigned char[::1] view
         self._callables = {}
         self._externals = _as_externals(external_references)
         self._snapshot = _as_startup_data(snapshot)
@@ -130,11 +150,16 @@ cdef class Isolate:
         if self._snapshot is not None:
             self._snapshot._check_usable()
             self._snapshot._check_externals(self._externals)
-            view = self._snapshot
-            options.blob = <const char*>&view[0]
-            options.blob_size = view.shape[0]
-            options.blob_rehashable = self._snapshot.can_be_rehashed
-            options.heap_identity = self._snapshot._heap_identity
+            self._set_blob(options, self._snapshot)
+        return 0
+
+    cdef int _set_blob(self, engine.IsolateOptions& options, blob) except -1:
+        cdef const unsigned char[::1] view = blob
+        self._blob = blob
+        options.blob = <const char*>&view[0]
+        options.blob_size = view.shape[0]
+        options.blob_rehashable = blob.can_be_rehashed
+        options.heap_identity = blob._heap_identity
         return 0
 
     cdef engine.Isolate* _ptr(self) except NULL:
@@ -160,6 +185,7 @@ cdef class Isolate:
             if self._impl.get().closed():
                 self._data_contexts = None
                 self._snapshot = None
+                self._blob = None
 
     def _abandon(self):
         if self._impl.get() != NULL:

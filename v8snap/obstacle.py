@@ -31,7 +31,7 @@ class Obstacle(NamedTuple):
         if not what:
             return cls(path, "the heap is too large: V8 keeps a snapshot within 2 GiB", context)
         if what == "[[frozen]]":
-            return cls(path, "frozen or fixed, and V8 adds properties there when it loads a snapshot", context)
+            return cls(path, "frozen, fixed or missing, and V8 adds properties there when it loads a snapshot", context)
         if what == "[[shared]]":
             return cls(
                 path, "an ArrayBuffer that several contexts of the snapshot hold: V8 can't write it twice", context

@@ -103,6 +103,11 @@ def v8_version():
     return engine.v8_version().decode()
 
 
+def read_only_heaps_can_be_alike():
+    """Whether this V8, which has one read-only heap for all isolates, can have blobs of one hash seed together."""
+    return engine.read_only_heaps_can_be_alike()
+
+
 def v8_started():
     """Whether V8 was started in this process or before a fork: from then on flags are frozen."""
     return engine.v8_started()

@@ -413,6 +413,7 @@ cdef class SnapshotCreator:
         self._context_data = []
         self._places = []
         self._isolate._snapshot = None
+        self._isolate._blob = None
 
     @property
     def blob(self):

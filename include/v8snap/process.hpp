@@ -16,6 +16,10 @@ std::string library_build_id();
 // Passes one flag to V8. Throws kFlagsFrozen once V8 is started. The caller checks that the flag is a safe one.
 void set_flag(const std::string& flag);
 
+// Whether blobs made under one hash seed have read-only heaps of the same bytes, so that this V8 can have them together
+// although it shares one such heap among all isolates.
+bool read_only_heaps_can_be_alike();
+
 // Whether V8 is started: from then on flags can't change, and a child made by fork can't use V8.
 bool v8_started();
 

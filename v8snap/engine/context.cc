@@ -107,9 +107,7 @@ PyObject* ContextImpl::data(size_t index) {
   Entry entry(isolate_);
   v8::Local<v8::Context> context = local();
   v8::Context::Scope scope(context);
-  v8::Local<v8::Value> value;
-  if (!context->GetDataFromSnapshotOnce<v8::Value>(index).ToLocal(&value)) return nullptr;
-  return to_python(*this, value);
+  return data_to_python(*this, context->GetDataFromSnapshotOnce<v8::Data>(index));
 }
 
 }  // namespace v8snap

@@ -354,6 +354,12 @@ v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text) {
   return v8::String::NewFromUtf8(isolate, text).ToLocalChecked();  // our own short strings only
 }
 
+PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data) {
+  v8::Local<v8::Data> found;
+  if (!data.ToLocal(&found) || !found->IsValue()) return nullptr;
+  return to_python(context, found.As<v8::Value>());
+}
+
 PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string) {
   const int length = string->Length();
   const auto size = static_cast<size_t>(length);

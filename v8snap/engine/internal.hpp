@@ -422,6 +422,8 @@ auto run_js(ContextImpl& context, double timeout, Function&& function) {
 
 // V8 to Python: primitives by value, all else as a proxy. New reference.
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value);
+// What was attached to a snapshot; null where there is nothing (any more), or what is no value, such as a template.
+PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data);
 PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string);
 // The same, going down into arrays and objects. JavaScript getters may run: inside a RunScope.
 PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value);

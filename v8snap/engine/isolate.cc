@@ -376,9 +376,7 @@ PyObject* IsolateImpl::data(Context& context, size_t index) {
   auto& impl = static_cast<ContextImpl&>(context);
   if (&impl.isolate() != this) throw Error(ErrorCode::kWrongIsolate, "this context belongs to another isolate");
   v8::Context::Scope scope(impl.local());
-  v8::Local<v8::Value> value;
-  if (!v8->GetDataFromSnapshotOnce<v8::Value>(index).ToLocal(&value)) return nullptr;
-  return to_python(impl, value);
+  return data_to_python(impl, v8->GetDataFromSnapshotOnce<v8::Data>(index));
 }
 
 PyObject* IsolateImpl::heap_statistics() {

@@ -112,6 +112,8 @@ void set_flag(const std::string& flag) {
   v8::V8::SetFlagsFromString(flag.c_str(), flag.size());
 }
 
+bool read_only_heaps_can_be_alike() { return compat::kReadOnlyHeapsCanBeAlike; }
+
 bool v8_started() { return g_started; }
 
 void start_v8() {

@@ -342,6 +342,18 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       const auto home = each.home == kStandardPlace ? standard : added[static_cast<size_t>(each.home)];
       places_.emplace_back(each.home, creator->AddData(home, each.value));
     }
+    if (compat::kReadOnlyHeapsCanBeAlike) creator->AddData(read_only_strings());
+  }
+
+  // Data of no use but that V8 writes it before the contexts; whoever fetches it finds that it is no value.
+  v8::Local<v8::PrimitiveArray> read_only_strings() const {
+    auto strings = v8::PrimitiveArray::New(isolate_.v8, static_cast<int>(std::size(compat::kReadOnlyStrings)));
+    int i = 0;
+    for (const char* text : compat::kReadOnlyStrings) {
+      strings->Set(isolate_.v8, i++,
+                   v8::String::NewFromUtf8(isolate_.v8, text, v8::NewStringType::kInternalized).ToLocalChecked());
+    }
+    return strings;
   }
 
   // The place of the context that a value goes with: where an object of the isolate's data was made, if that is in
@@ -491,8 +503,12 @@ void finish_creator_context(ContextImpl& context) {
   const std::string problems = problems_in(local, result);
   if (!problems.empty()) {
     PyRef paths = checked(PyObject_CallMethod(as_python(problems).get(), "split", nullptr));
-    throw_unserializable("V8 could not load this snapshot: it adds to objects that are frozen or fixed," + problems,
-                         std::move(paths));
+    PyRef listed = checked(PyUnicode_Join(as_python(", ").get(), paths.get()));
+    throw_unserializable(
+        "V8 adds its newest built-ins when it loads a snapshot, and would die of what is frozen, fixed "
+        "or missing there: " +
+            std::string(PyUnicode_AsUTF8(listed.get())),
+        std::move(paths));
   }
   (void)global->DeletePrivate(local, finish_key(isolate));
   v8::Local<v8::Value> limit;

@@ -5,6 +5,7 @@
 #include <v8-profiler.h>
 #include <v8.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -15,12 +16,51 @@ namespace v8snap::compat {
 // whose read-only heaps differ must not be alive together. Later versions have the same one in every blob.
 constexpr bool kSharedReadOnlyHeap = V8_MAJOR_VERSION < 12;
 
+// Where the hash seed is the same, read-only heaps differ only in the order in which V8 met these strings of theirs
+// that no root leads to: in the end, that of the whole string table. A creator lets V8 meet them first, one after the
+// other.
+#if V8_MAJOR_VERSION < 11
+constexpr bool kReadOnlyHeapsCanBeAlike = true;
+constexpr const char* kReadOnlyStrings[] = {
+    "Symbol.asyncIterator",
+    "Symbol.hasInstance",
+    "Symbol.isConcatSpreadable",
+    "Symbol.iterator",
+    "Symbol.match",
+    "Symbol.matchAll",
+    "Symbol.replace",
+    "Symbol.search",
+    "Symbol.species",
+    "Symbol.split",
+    "Symbol.toPrimitive",
+    "Symbol.toStringTag",
+    "Symbol.unscopables",
+    "IntlLegacyConstructedSymbol",
+    "uninitialized",
+    "hole",
+    "exception",
+    "termination_exception",
+    "arguments_marker",
+    "optimized_out",
+    "stale_register",
+    "self_reference_marker",
+    "basic_block_counters_marker",
+};
+#else
+constexpr bool kReadOnlyHeapsCanBeAlike = false;
+constexpr std::array<const char*, 0> kReadOnlyStrings;
+#endif
+
 // Flags every process gets. asm.js code kills snapshot creation (and crashes old versions at run time) unless it is
 // treated as plain JavaScript; rehashing protects hash tables of restored heaps and is off by default from 12 on.
 constexpr const char* kFlags[] = {
     "--no-validate-asm",
 #if V8_MAJOR_VERSION >= 12
     "--rehash-snapshot",
+#if V8_MAJOR_VERSION > 12 || V8_MINOR_VERSION >= 4
+    // Without it a V8 may be built so that each blob brings a read-only heap of its own.
+    "--no-extensible-ro-snapshot",
+#endif
     // Only the thread that starts V8 and those that it makes get the key to protected code pages: any other thread of
     // Python's would crash.
     "--no-memory-protection-keys",
