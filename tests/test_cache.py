@@ -96,10 +96,23 @@ def test_unreadable_files_are_built_again(builds, tmp_path):
 
 
 def test_folders_that_cannot_be_written(tmp_path):
-    for folder in ("/proc", "/sys/kernel", tmp_path / "nowhere"):
+    (tmp_path / "file").write_bytes(b"")
+    for folder in ("/proc", "/sys/kernel", tmp_path / "file"):
         with Isolate(cached(f"{folder}/app.v8snap", SCRIPTS)) as iso:
             assert iso.new_context().globals["run"]() == 2
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_that_are_missing_are_made(builds, tmp_path):
+    for _ in range(2):
+        cached(tmp_path / "a" / "b" / "app.v8snap", SCRIPTS)
+    assert len(builds) == 1
+
+
+def test_signed_cache_files(builds, tmp_path):
+    for key in (b"one", b"one", b"two", None, b"two"):
+        cached(tmp_path / "app.v8snap", SCRIPTS, key=key)
+    assert len(builds) == 2  # without a key any signed file will do
 
 
 def test_errors_are_those_of_build(tmp_path):

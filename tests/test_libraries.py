@@ -103,7 +103,7 @@ KINDS = """
 
 
 def test_after_core_js_all_of_the_gap_is_v8s_own(library):
-    look = KINDS.replace("GAP", json.dumps(gap._find(None)))
+    look = KINDS.replace("GAP", json.dumps(gap._find()))
     with SnapshotCreator() as sc:
         sc.context.eval(library(*CORE_JS), "core-js.js")
     with v8snap.Isolate(sc.blob) as iso:

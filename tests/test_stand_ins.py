@@ -256,12 +256,12 @@ var isNative = (f) => /native code/.test(Function.prototype.toString.call(f));
 def test_restored_contexts_have_v8s_own_and_captured_ones_work_on():
     table = calls()
     with SnapshotCreator() as sc:
-        sc.context.eval(KEEP.replace("GAP", json.dumps(gap._find(None))) + SHOW)
+        sc.context.eval(KEEP.replace("GAP", json.dumps(gap._find())) + SHOW)
         assert sc.context.eval("kept.length") >= 3
         assert sc.context.eval("kept.every(({own}) => own.writable && own.configurable && !own.enumerable)")
         assert not sc.context.eval("kept.some(({standIn}) => isNative(standIn))")
         other = sc.new_context()
-        other.eval(KEEP.replace("GAP", json.dumps(gap._find(None))) + SHOW)
+        other.eval(KEEP.replace("GAP", json.dumps(gap._find())) + SHOW)
         sc.add_context(other)
     layered = warm_up(sc.blob, "kept.length")
     for blob in (sc.blob, layered):

@@ -14,7 +14,7 @@ from v8snap.errors import JSTimeoutError, SnapshotError
 from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     Externals = Mapping[str, Callable[..., Any] | None] | Iterable[str] | None
     Scripts = Mapping[str, str] | Iterable[str | os.PathLike[str] | tuple[str, str]] | str | os.PathLike[str]
@@ -77,6 +77,9 @@ def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
 
 
 def as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] | None]:
+    """Names to callables, or to None."""
+    if isinstance(external_references, str):
+        raise TypeError("external_references is a mapping of names to callables, or an iterable of names")
     if isinstance(external_references, collections.abc.Mapping):
         return dict(external_references)
     return dict.fromkeys(external_references or ())
@@ -186,7 +189,7 @@ def _check_warm_up(script: object) -> None:
         raise TypeError(f"a warm-up is JavaScript as a str, not {type(script).__name__}")
 
 
-def _make_in_helper(job: dict[str, Any], parts: list[bytes | memoryview], *, rehashable: bool) -> StartupData:
+def _make_in_helper(job: dict[str, Any], parts: Sequence[bytes | memoryview], *, rehashable: bool) -> StartupData:
     """Have a blob made, under one hash seed for all where that lets V8 have them together.
 
     `rehashable`: whether the heap is likely to be. If it isn't, it keeps the seed it was made under, which then must be
@@ -235,6 +238,7 @@ def build_here(
             warmup,
             name="<warmup>",
             external_references=external_references,
+            context=None,
             function_code=function_code,
             timeout=clock.left(),
             heap_limit=heap_limit,
@@ -248,6 +252,7 @@ def warm_up(
     *,
     name: str = "<warmup>",
     external_references: Externals = None,
+    context: int | str | None = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
     isolated: bool = True,
     timeout: float | None = None,
@@ -257,8 +262,8 @@ def warm_up(
 
     V8 compiles a function when it is first called, and a snapshot keeps what is compiled. The script runs in a
     throw-away context of an isolate made from `blob`; the contexts of the new blob are as `blob` has them, and only
-    the functions differ. Data goes along under its names and indices; named data of the default context is at hand to
-    the script as properties of a global ``data``: ``data["lib"].render()`` for a module. `blob` itself is left as it
+    the functions differ. Data goes along under its names and indices; named data of the context is at hand to the
+    script as properties of a global ``data``: ``data["lib"].render()`` for a module. `blob` itself is left as it
     is, also where the script fails.
 
     Parameters
@@ -271,6 +276,8 @@ def warm_up(
     external_references : mapping of str to callable, or iterable of str, optional
         The Python callables that `blob` needs; those not given raise when the script calls them. Where any is given,
         it is all done in this process, for the callables are here.
+    context : int | str, optional
+        An added context of `blob`, by index or name, of which the script gets a copy; the default one if not given.
     function_code : FunctionCodeHandling
         CLEAR makes little sense here: it drops what was warmed up.
     isolated : bool
@@ -290,6 +297,8 @@ def warm_up(
         What the script threw.
     JSTimeoutError, JSMemoryError, UnserializableError, SnapshotBuildCrashed, SnapshotConflictError
         As `build`.
+    NotInSnapshotError
+        Where `blob` has no such context.
     SnapshotVersionError, SnapshotFlagsError
         Where `blob` isn't for this V8.
 
@@ -299,12 +308,14 @@ def warm_up(
     _Clock(timeout)
     given = as_mapping(external_references)
     code = FunctionCodeHandling(function_code)
+    index = None if context is None else blob._context_index(context)
     if not isolated or any(given.values()):
         return warm_up_here(
             blob,
             script,
             name=name,
             external_references=given,
+            context=index,
             function_code=code,
             timeout=timeout,
             heap_limit=heap_limit,
@@ -314,12 +325,13 @@ def warm_up(
         "do": "warm_up",
         "name": name,
         "header": blob._header,
+        "context": index,
         "function_code": code.value,
         "deterministic": False,
         "timeout": timeout,
         "heap_limit": heap_limit,
     }
-    parts = [memoryview(blob), script.encode("utf-8", "surrogatepass")]
+    parts: list[bytes | memoryview] = [memoryview(blob), script.encode("utf-8", "surrogatepass")]
     return _make_in_helper(job, parts, rehashable=blob.can_be_rehashed)
 
 
@@ -329,6 +341,7 @@ def warm_up_here(
     *,
     name: str,
     external_references: Mapping[str, Callable[..., Any] | None],
+    context: int | None,
     function_code: FunctionCodeHandling,
     timeout: float | None,
     heap_limit: int | None,
@@ -338,8 +351,8 @@ def warm_up_here(
     with SnapshotCreator(
         existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
     ) as sc:
-        with sc.new_context() as throw_away:
-            named = blob._data_names(None)
+        with sc.isolate.new_context(context) as throw_away:
+            named = blob._data_names(context)
             if named:
                 throw_away.globals["data"] = {name: throw_away.data(name) for name in named}
             throw_away.eval(script, name, timeout=timeout)

@@ -26,7 +26,9 @@ __all__ = ["cached"]
 OTHER_ARGUMENTS = {"isolated", "timeout", "heap_limit"}
 
 
-def cached(path: str | os.PathLike[str], scripts: Scripts, **build_args: Any) -> StartupData:
+def cached(
+    path: str | os.PathLike[str], scripts: Scripts, *, key: bytes | None = None, **build_args: Any
+) -> StartupData:
     """Load a snapshot from a file, or build it and write the file where that doesn't fit.
 
     It fits where the names and sources of everything that is to run, the other arguments, V8 (version and build), its
@@ -37,7 +39,9 @@ def cached(path: str | os.PathLike[str], scripts: Scripts, **build_args: Any) ->
     Parameters
     ----------
     path : path-like
-        A ``.v8snap`` file. An empty file ``.NAME.lock`` is made beside it.
+        A ``.v8snap`` file. An empty file ``.NAME.lock`` is made beside it, and folders that are missing.
+    key : bytes, optional
+        Signs the file; one that isn't signed with it is built anew.
     scripts, **build_args
         As for `build`.
 
@@ -55,17 +59,19 @@ def cached(path: str | os.PathLike[str], scripts: Scripts, **build_args: Any) ->
     if build_args.get("modules") is not None:
         build_args["modules"] = builder.read_modules(build_args["modules"])
     digest = _digest(sources, build_args)
-    found = _load(path, digest)
+    found = _load(path, digest, key)
     if found is not None:
         return found
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path.with_name(f".{path.name}.lock")):
-        found = _load(path, digest)
+        found = _load(path, digest, key)
         if found is not None:
             return found
         blob = builder.build(sources, **build_args)
         blob._header["cache_digest"] = digest
         with contextlib.suppress(OSError):
-            blob.save(path)
+            blob.save(path, key=key)
     return blob
 
 
@@ -78,9 +84,9 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()
 
 
-def _load(path: Path, digest: str) -> StartupData | None:
+def _load(path: Path, digest: str, key: bytes | None) -> StartupData | None:
     try:
-        blob = StartupData.load(path)
+        blob = StartupData.load(path, key=key)
     except (OSError, SnapshotError):
         return None
     return blob if blob._header.get("cache_digest") == digest else None

@@ -7,7 +7,7 @@ cdef double _checked_timeout(timeout) except? -1:
     cdef double seconds = timeout
     if not seconds > 0:
         raise ValueError("timeout is a positive number of seconds, or None")
-    return seconds
+    return min(seconds, 1e9)  # infinity too
 
 
 @cython.no_gc_clear

@@ -76,8 +76,9 @@ class JSError(V8SnapError):
     cause: Any
 
     def __init__(self, summary: str = "", facts: dict[str, Any] | None = None) -> None:
-        super().__init__(summary)
         facts = facts or {}
+        # V8 has no words of its own where a name and message are computed.
+        super().__init__(summary or ": ".join(filter(None, (facts.get("name"), facts.get("message")))))
         self.name = facts.get("name") or ""
         self.message = summary if facts.get("message") is None else facts["message"]
         self.stack = facts.get("stack") or ""
@@ -118,7 +119,7 @@ class JSTerminatedError(V8SnapError):
 
 
 class JSMemoryError(V8SnapError, MemoryError):
-    """JavaScript was stopped because it reached the isolate's ``heap_limit``."""
+    """JavaScript was stopped because it reached the isolate's ``heap_limit``, or an isolate found no room at all."""
 
 
 class ModuleResolveError(V8SnapError, ImportError):
@@ -130,16 +131,20 @@ class ModuleResolveError(V8SnapError, ImportError):
         As the import has it.
     importer : str | None
         Name of the importing module; None where Python asked.
+    looked_for : str | None
+        The name that there is no module of, where that is known.
     """
 
-    def __init__(self, specifier: str, importer: str | None) -> None:
+    def __init__(self, specifier: str, importer: str | None, looked_for: str | None = None) -> None:
         who = "" if importer is None else f", imported by {importer!r},"
-        super().__init__(f"module {specifier!r}{who} is not found", name=specifier)
+        what = "" if looked_for in (None, specifier) else f" as {looked_for!r}"
+        super().__init__(f"module {specifier!r}{who} is not found{what}", name=specifier)
         self.specifier = specifier
         self.importer = importer
+        self.looked_for = looked_for
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.specifier, self.importer))
+        return (type(self), (self.specifier, self.importer, self.looked_for))
 
 
 class ConversionError(V8SnapError, TypeError):

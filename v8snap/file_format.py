@@ -20,6 +20,7 @@ against damage it is as good, and against whoever can write the file neither hel
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
@@ -49,10 +50,14 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memor
     Raises
     ------
     OSError
-        Where the folder can't be written.
+        Where the folder can't be written, or something else than a file is there.
+    ValueError
+        Where what is known of the blob is too large for the header.
     """
     _check_key(key)
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays one
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "there is something else than a file", str(path))
     header = {
         **header,
         "size": len(blob),
@@ -60,6 +65,8 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memor
         "sha256": hashlib.sha256(blob).hexdigest(),
     }
     encoded = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    if len(encoded) > MOST_HEADER:
+        raise ValueError(f"names and metadata are too large for a snapshot file: {len(encoded):,} bytes")
     tag = hmac.digest(key, encoded, "sha256") if key is not None else UNSIGNED
     head = HEAD.pack(MAGIC, FORMAT, len(encoded), hashlib.sha256(encoded).digest(), tag)
     padding = bytes(-(len(head) + len(encoded)) % PAGE)

@@ -10,10 +10,9 @@ import functools
 import importlib.resources
 import json
 import threading
-from typing import TYPE_CHECKING
+from typing import cast
 
-if TYPE_CHECKING:
-    from v8snap.startup_data import StartupData
+from v8snap.errors import SnapshotConflictError
 
 __all__ = ["builtin_gap", "prelude"]
 
@@ -28,18 +27,18 @@ def _javascript(name: str) -> str:
     return (importlib.resources.files("v8snap") / name).read_text(encoding="utf-8")
 
 
-def prelude(base: StartupData | None) -> str:
+def prelude() -> str:
     """The script that a creator runs first in each of its contexts; `prepare` in ``gap.js`` says what its value is.
 
     "" for the creator that is made for the comparison: its contexts are to be as V8 makes them.
     """
-    found = _find(base)
+    found = _find()
     return f"{_javascript('gap.js')}.prepare({json.dumps(found)}, {_javascript('stand_ins.js')})" if found else ""
 
 
-def late_builtins(base: StartupData | None) -> list[str]:
+def late_builtins() -> list[str]:
     """Names of `builtin_gap` as scripts write them."""
-    return [_shown(path, name) for path, name in _find(base)]
+    return [_shown(path, name) for path, name in _find()]
 
 
 def builtin_gap() -> tuple[str, ...]:
@@ -56,16 +55,17 @@ def builtin_gap() -> tuple[str, ...]:
 
     Raises
     ------
-    SnapshotConflictError
-        Where an isolate from a snapshot is open and this V8 can't have another beside it. The comparison is made once
-        in a process, by this or the first creator.
+    ForkedIsolateError
+        Where V8 was started before this process was forked. The comparison is made once in a process, by this or the
+        first creator; where isolates of a snapshot are open and V8 can't have others, in a helper process.
     """
-    return tuple(sorted({_shown(path, name) for path, name in _find(None)}))
+    return tuple(sorted({_shown(path, name) for path, name in _find()}))
 
 
 def known() -> Gap | None:
     """What was found in this process, for a helper process; None where nobody asked yet."""
-    return _gap
+    with _lock:
+        return _gap or None
 
 
 def remember(gap: Gap) -> None:
@@ -80,30 +80,42 @@ def _shown(path: list[str], name: str) -> str:
     return ".".join([*parts, name.replace("@@", "Symbol.")])
 
 
-def _find(base: StartupData | None) -> Gap:
-    """Compare a creator's context with an ordinary one, both started from `base`, once in a process."""
+def _find() -> Gap:
+    """Compare a creator's context with an ordinary one, once in a process.
+
+    Both as V8 makes them: in a snapshot's, scripts may have changed what the comparison looks at.
+    """
     global _gap
     with _lock:
         if _gap is None:
             _gap = []  # the creator that is made for the comparison asks too
             try:
-                _gap = _compare(base)
+                _gap = _compare()
+            except SnapshotConflictError:
+                _gap = _compare_in_helper()
             except BaseException:
                 _gap = None
                 raise
         return _gap
 
 
-def _compare(base: StartupData | None) -> Gap:
+def _compare_in_helper() -> Gap:
+    """Where isolates of a snapshot are open, and V8's own can't be beside them."""
+    from v8snap import helper
+
+    helper.run_job({"do": "gap"}, [], None)  # and it is remembered
+    return cast("Gap", _gap)
+
+
+def _compare() -> Gap:
     from v8snap._v8 import Isolate, SnapshotCreator
 
-    names = () if base is None else base.external_references
-    creator = SnapshotCreator(existing_blob=base, external_references=names)
+    creator = SnapshotCreator()
     try:
         while_building = dict(_list(creator.new_context().eval))
     finally:
         creator._discard()
-    with Isolate(base, external_references=names) as isolate:
+    with Isolate() as isolate:
         afterwards = _list(isolate.new_context().eval)
     return [
         (list(path), name)

@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -31,6 +32,9 @@ PHASE, ERROR, RESULT, BLOB = b"P", b"E", b"R", b"B"
 MEMORY = 6 * 2**30
 #: Seconds that a helper gets beyond a timeout, to start, and to stop by itself.
 GRACE = 10.0
+MOST_SECONDS = 1e6
+#: Lines of V8's that say nothing.
+NO_WORDS = re.compile(r"Fatal error in , line 0|FailureMessage Object|Stacktrace:|ptr\d=|failure_message_object=")
 OUT_OF_MEMORY = ("out of memory", "javascript oom", "allocation failed", "bad_alloc", "heap limit", "length_error")
 
 
@@ -63,7 +67,7 @@ def run_job(job: dict[str, Any], parts: Sequence[bytes | memoryview], timeout: f
     job = {**job, "flags": _v8.flags(), "gap": gap.known(), "memory": MEMORY + 4 * sum(len(part) for part in parts)}
     encoded = json.dumps({**job, "sizes": [len(part) for part in parts]}).encode()
     message = b"".join([FRAME.pack(b"J", len(encoded)), encoded, *parts])
-    status, answer, said = _talk(message, None if timeout is None else timeout + GRACE)
+    status, answer, said = _talk(message, None if timeout is None else min(timeout + GRACE, MOST_SECONDS))
     frames = list(_frames(answer))
     phase = next((bytes(payload).decode() for kind, payload in reversed(frames) if kind == PHASE), "start")
     if status is None:
@@ -154,9 +158,7 @@ def _how_it_ended(status: int) -> str:
 def _last_words(said: str) -> str:
     """V8's own sentence from what it wrote before it died, else the last lines."""
     lines = [line.strip("# \t") for line in said.splitlines()]
-    lines = [
-        line for line in lines if line and not line.startswith(("Fatal error in , line 0", "FailureMessage Object"))
-    ]
+    lines = [line for line in lines if line and not NO_WORDS.match(line)]
     marks = ("fatal", "check failed", "unknown external reference", "debug check", "oom")
     starts = [i for i, line in enumerate(lines) if any(mark in line.lower() for mark in marks)]
     return " ".join(lines[starts[0] : starts[0] + 3] if starts else lines[-5:])[:2000]

@@ -8,6 +8,8 @@ warm_up
     The same, from a blob and a script.
 load
     Loads every context of a blob.
+gap
+    Finds `v8snap.gap.builtin_gap`, which is in every answer.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, builder, errors, gap
-from v8snap.errors import V8SnapError
+from v8snap.errors import JSMemoryError, JSTimeoutError, UnserializableError, V8SnapError
 from v8snap.file_format import UNCHECKED
 from v8snap.helper import BLOB, ERROR, FRAME, PHASE, RESULT
 from v8snap.startup_data import StartupData
@@ -48,9 +50,11 @@ def main(lifeline: int) -> None:
         _limit_memory(job["memory"])
         result, blob = _do(job, parts, answer)
     except (V8SnapError, TypeError, ValueError) as error:
-        answer.send(ERROR, json.dumps(errors.to_data(error)).encode())
+        if isinstance(error, JSTimeoutError | JSMemoryError | UnserializableError):
+            error.args = (f"{error} (phase: {answer.last_phase})",)  # they don't say where
+        answer.send(ERROR, json.dumps(errors.to_data(error), default=repr).encode())
     except MemoryError:
-        answer.send(ERROR, json.dumps(errors.to_data(errors.JSMemoryError("no memory was left"))).encode())
+        answer.send(ERROR, json.dumps(errors.to_data(JSMemoryError("no memory was left"))).encode())
     except BaseException:
         failed = V8SnapError(f"the helper process failed: {traceback.format_exc()}")
         answer.send(ERROR, json.dumps(errors.to_data(failed)).encode())
@@ -64,6 +68,7 @@ def main(lifeline: int) -> None:
 class _Answer:
     def __init__(self, stream: BinaryIO) -> None:
         self.stream = stream
+        self.last_phase = "start"
 
     def send(self, kind: bytes, payload: bytes | memoryview) -> None:
         for part in (FRAME.pack(kind, len(payload)), payload):
@@ -72,6 +77,7 @@ class _Answer:
                 left = left[self.stream.write(left) :]
 
     def phase(self, name: str) -> None:
+        self.last_phase = name
         self.send(PHASE, name.encode(errors="replace"))
 
 
@@ -104,6 +110,9 @@ def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[
     _v8.set_flags(*job["flags"])
     if job["gap"] is not None:
         gap.remember(job["gap"])
+    if job["do"] == "gap":
+        gap.builtin_gap()
+        return {}, None
     if job["do"] == "load":
         answer.phase("load")
         load_everything(_given_blob(job, parts[0]))
@@ -128,6 +137,7 @@ def _warm_up(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> S
         str(parts[1], "utf-8", "surrogatepass"),
         name=job["name"],
         external_references={},
+        context=job["context"],
         function_code=_v8.FunctionCodeHandling(job["function_code"]),
         timeout=job["timeout"],
         heap_limit=job["heap_limit"],
@@ -152,9 +162,10 @@ def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> Sta
 
 
 def load_everything(blob: StartupData) -> None:
-    """Start an isolate from `blob` and make every context of it."""
+    """Start an isolate from `blob`, make every context of it, and collect garbage."""
     stand_ins = dict.fromkeys(blob.external_references, print)
     with _v8.Isolate(blob, external_references=stand_ins) as isolate:
-        for which in (None, *range(blob.context_count - 1)):
-            isolate.new_context(which).close()
-        isolate.low_memory_notification()
+        contexts = [isolate.new_context(which) for which in (None, *range(blob.context_count - 1))]
+        isolate.low_memory_notification()  # what is wrong in a heap may show only when V8 goes through all of it
+        for context in contexts:
+            context.close()

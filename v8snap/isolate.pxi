@@ -19,7 +19,7 @@ cdef size_t _checked_heap_limit(heap_limit, blob) except? 0:
     least = 8 * 2**20 if blob is None else 32 * 2**20 + 4 * len(blob)
     if heap_limit < least:
         raise ValueError(f"heap_limit must be at least {least:,} bytes here: V8 dies of a heap too small to start with")
-    return heap_limit
+    return min(heap_limit, 2**46)
 
 
 def _as_startup_data(snapshot):
@@ -140,9 +140,13 @@ cdef class Isolate:
         return self
 
     cdef int _fill_options(self, engine.IsolateOptions& options, snapshot, external_references, heap_limit) except -1:
+        externals = _as_externals(external_references)
+        snapshot = _as_startup_data(snapshot)
+        if self._taken:  # while that ran code of the user's
+            raise SnapshotError("this isolate was initialised meanwhile")
         self._callables = {}
-        self._externals = _as_externals(external_references)
-        self._snapshot = _as_startup_data(snapshot)
+        self._externals = externals
+        self._snapshot = snapshot
         options.heap_limit = _checked_heap_limit(heap_limit, self._snapshot)
         options.callables = <PyObject*>self._callables
         options.externals = <PyObject*>self._externals

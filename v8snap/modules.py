@@ -36,21 +36,33 @@ def resolver(resolve: Resolve, known: Mapping[str, str]) -> Callable[[str, str |
         found = look_up(specifier, importer)
         if found is None:
             raise ModuleResolveError(specifier, importer)
-        name, source = (specifier, found) if isinstance(found, str) else found
-        if not isinstance(name, str) or not isinstance(source, str):
+        if isinstance(found, str):
+            return specifier, found
+        if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, str) for part in found):
             raise TypeError(f"resolve({specifier!r}, {importer!r}) must give a source as str, or (name, source)")
-        return name, source
+        return found
 
     return find
 
 
+def _absolute(specifier: str, importer: str) -> str:
+    """The name that a relative specifier stands for, among paths or URLs."""
+    if not specifier.startswith(("./", "../")):
+        return specifier
+    if "://" in importer:
+        from urllib.parse import urljoin
+
+        return urljoin(importer, specifier)
+    return posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
+
+
 def _in_mapping(sources: Mapping[str, str]) -> Callable[[str, str | None], tuple[str, str] | None]:
     def look_up(specifier: str, importer: str | None) -> tuple[str, str] | None:
-        name = specifier
-        if importer is not None and specifier.startswith(("./", "../")):
-            name = posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
-            if importer.startswith("./") and name not in sources:
-                name = f"./{name}"
-        return (name, sources[name]) if name in sources else None
+        name = specifier if importer is None else _absolute(specifier, importer)
+        if importer is not None and importer.startswith("./") and name not in sources:
+            name = f"./{name}"
+        if name not in sources:
+            raise ModuleResolveError(specifier, importer, name)
+        return name, sources[name]
 
     return look_up

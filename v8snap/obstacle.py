@@ -32,10 +32,10 @@ class Obstacle(NamedTuple):
             return cls(path, "the heap is too large: V8 keeps a snapshot within 2 GiB", context)
         if what == "[[frozen]]":
             return cls(path, "frozen, fixed or missing, and V8 adds properties there when it loads a snapshot", context)
+        if what == "[[foreign]]":
+            return cls(path, "leads into another context, which V8 doesn't bring to life with this one", context)
         if what == "[[shared]]":
-            return cls(
-                path, "an ArrayBuffer that several contexts of the snapshot hold: V8 can't write it twice", context
-            )
+            return cls(path, "an ArrayBuffer that is in two contexts: V8 can't write it twice", context)
         if what == "ArrayBuffer":
             return cls(path, "an ArrayBuffer that is or may grow larger than V8 can write (4 GiB)", context)
         return cls(path, f"{what}: has a native part outside V8's heap, as all Intl objects have", context)

@@ -48,6 +48,7 @@ cdef class SnapshotCreator:
     cdef Isolate _isolate            # ensures that the isolate is not destroyed before its creator
     cdef object _function_code
     cdef object _blob
+    cdef bint _making                # inside create_blob
     cdef Context _default
     cdef Context _scratch            # where Python data is converted before there is a default context
     cdef list _names                 # of the added contexts, by index
@@ -63,6 +64,10 @@ cdef class SnapshotCreator:
             raise TypeError("a creator can't be initialised twice")
         if isolate is not None and not isinstance(isolate, Isolate):
             raise TypeError("isolate is an Isolate made by Isolate.allocate()")
+        externals = _as_externals(external_references)
+        base = _as_startup_data(existing_blob)
+        if self._impl.get() != NULL:  # while that ran code of the user's
+            raise TypeError("a creator can't be initialised twice")
         self._function_code = FunctionCodeHandling(function_code)
         self._isolate = Isolate.allocate() if isolate is None else isolate
         self._base_contexts = {}
@@ -74,12 +79,10 @@ cdef class SnapshotCreator:
         if self._isolate._taken:
             raise SnapshotError("a creator takes an isolate made by Isolate.allocate() and used by nobody yet")
         cdef engine.IsolateOptions options
-        externals = _as_externals(external_references)
-        base = _as_startup_data(existing_blob)
         if base is not None:
             base._check_externals(externals)
-        options.prelude = gap.prelude(base).encode()
-        self._isolate._late_builtins = frozenset(gap.late_builtins(base))
+        options.prelude = gap.prelude().encode()
+        self._isolate._late_builtins = frozenset(gap.late_builtins())
         options.late_builtins = <PyObject*>self._isolate._late_builtins
         self._isolate._fill_options(options, base, externals, heap_limit)
         self._names = [] if base is None else list(base.context_names)
@@ -106,6 +109,8 @@ cdef class SnapshotCreator:
     cdef engine.SnapshotCreator* _ptr(self) except NULL:
         if self._impl.get() == NULL or self._isolate.closed:
             raise ClosedError("this snapshot creator is closed")
+        if self._making:
+            raise SnapshotError("the blob is being made: nothing more goes into it")
         return self._impl.get()
 
     @property
@@ -375,24 +380,27 @@ cdef class SnapshotCreator:
         cdef engine.SnapshotCreator* impl = self._ptr()
         if self._default is None and self._scratch is not None and not self._scratch.closed:
             self.set_default_context(self._scratch)  # an empty one, and what was attached needn't go elsewhere
+        self._making = True
+        try:
+            raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
+        finally:
+            self._making = False
         base = self._isolate._snapshot
-        needed = set(impl.used_externals()) | set(() if base is None else base.external_references)
         header = {
+            "start": raw[:file_format.UNCHECKED].hex(),
             "v8_version": v8_version(),
             "build_id": build_id(),
             "flags_hash": flags_hash(),
             "arch": platform.machine(),
             "context_names": list(self._names),
             "isolate_data": dict(self._isolate_data),
+            "isolate_data_places": impl.isolate_data_places(),
             "context_data": self._context_data_names(),
             "context_data_counts": self._context_data_counts(),
-            "external_references": sorted(needed),
+            "external_references": sorted({*impl.used_externals(), *(() if base is None else base.external_references)}),
             "metadata": metadata,
             "scripts": list(self._isolate._scripts),
         }
-        raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
-        header["isolate_data_places"] = impl.isolate_data_places()
-        header["start"] = raw[:file_format.UNCHECKED].hex()
         self._forget()
         self._blob = StartupData._make(raw, header)
         return self._blob

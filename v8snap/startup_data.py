@@ -195,7 +195,10 @@ class StartupData(_v8.BlobBuffer):
             Where it can't be read.
         """
         header, blob = file_format.read_file(path, key, map_file=mmap)
-        return cls._make(blob, header, checked=key is not None)
+        try:
+            return cls._make(blob, header, checked=key is not None)
+        except SnapshotCorruptError as error:
+            raise SnapshotCorruptError(f"{os.fspath(path)}: {error}") from None
 
     def verify(self, *, timeout: float = 120.0) -> None:
         """Load every context of the blob in a helper process.

@@ -38,6 +38,7 @@ class Error : public std::exception {
   ~Error() override;
 
   const char* what() const noexcept override { return message_.c_str(); }
+  const std::string& message() const { return message_; }  // UTF-8, lone surrogates as they are
   ErrorCode code() const { return code_; }
   PyObject* details() const { return details_; }
 

@@ -31,12 +31,12 @@ class SnapshotCreator {
   // index of the added context or -1.
   virtual PyObject* check() = 0;
 
-  // Names of the external references that functions were made of: a list of str.
-  virtual PyObject* used_externals() = 0;
   // Consumes: whatever happens, creator, isolate, contexts and values are closed after it. The blob as bytes.
   // kSnapshot while JavaScript runs (nothing is consumed then); kUnserializable where V8 would die of the heap.
   virtual PyObject* create_blob(bool keep_function_code) = 0;
-  // After that: where each value of the isolate's data is in the blob, a list of [place, V8's index there]. The place
+  // After that: names of the external references that functions were made of, a list of str.
+  virtual PyObject* used_externals() = 0;
+  // And where each value of the isolate's data is in the blob, a list of [place, V8's index there]. The place
   // is an added context's index, -1 for the default one, -2 for the isolate.
   virtual PyObject* isolate_data_places() = 0;
   // Ends it without a blob. Idempotent.

@@ -54,6 +54,7 @@ v8::Local<v8::Value> thrown_before(IsolateImpl& isolate, PyObject* exception) {
   PyErr_Clear();
   auto* impl = static_cast<ValueImpl*>(found);
   if (impl == nullptr || &impl->isolate() != &isolate || impl->closed()) return {};
+  if (&impl->context() != isolate.current) isolate.contexts_mixed = true;
   return impl->local();
 }
 
@@ -103,11 +104,14 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
     return;
   }
   ContextImpl& context = *isolate.current;
+  // A microtask may be another context's: what is made here is `context`'s all the same.
+  if (!context.is(isolate.v8->GetCurrentContext())) isolate.contexts_mixed = true;
   PyRef callable = callable_for(isolate, info.Data());
   if (!callable) {
     v8::String::Utf8Value name(isolate.v8, info.Data());
-    isolate.v8->ThrowException(v8::Exception::ReferenceError(message_from(
-        isolate.v8, "no Python callable stands behind the external reference '" + std::string(*name) + "' here")));
+    isolate.v8->ThrowException(v8::Exception::ReferenceError(
+        message_from(isolate.v8, "no Python callable stands behind the external reference '" +
+                                     std::string(*name, static_cast<size_t>(name.length())) + "' here")));
     return;
   }
   check_native_stack();
@@ -151,9 +155,8 @@ v8::Local<v8::Function> registered_function(ContextImpl& context, PyObject* call
   while (externals != nullptr && PyDict_Next(externals, &position, &name, &registered) != 0) {
     if (registered == callable) return function_of_external(context, name);
   }
-  PyRef shown = checked(PyObject_Repr(callable));
+  PyRef shown = checked(PyObject_ASCII(callable));
   const char* text = PyUnicode_AsUTF8(shown.get());
-  if (text == nullptr) throw PythonError();
   throw Error(ErrorCode::kSnapshot, std::string("a Python callable goes into a snapshot by name only: give ") + text +
                                         " to the creator as external_references={name: callable}");
 }
@@ -210,10 +213,10 @@ v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* nam
   PyObject* callable = PyDict_GetItemWithError(isolate.options.externals, name);
   if (callable == nullptr) {
     if (PyErr_Occurred() != nullptr) throw PythonError();
-    const char* text = PyUnicode_AsUTF8(name);
-    if (text == nullptr) throw PythonError();
+    PyRef shown = checked(PyObject_ASCII(name));
     PyRef details = checked(Py_BuildValue("{s:[O]}", "missing", name));
-    throw Error(ErrorCode::kExternalReference, std::string("no external reference is registered as '") + text + "'",
+    throw Error(ErrorCode::kExternalReference,
+                std::string("no external reference is registered as ") + PyUnicode_AsUTF8(shown.get()),
                 details.release());
   }
   checked(PySet_Add(isolate.used_externals, name));

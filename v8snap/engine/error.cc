@@ -13,8 +13,10 @@ PyObject* g_translator = nullptr;  // never freed: exceptions may come as late a
 
 void set_translated(const Error& error) {
   PyRef details = PyRef::borrow(error.details() != nullptr ? error.details() : Py_None);
-  PyRef exception(
-      PyObject_CallFunction(g_translator, "isO", static_cast<int>(error.code()), error.what(), details.get()));
+  PyRef code(PyLong_FromLong(static_cast<long>(error.code())));
+  PyRef message(text_to_python(error.message()));
+  if (!code || !message) return;
+  PyRef exception(PyObject_CallFunctionObjArgs(g_translator, code.get(), message.get(), details.get(), nullptr));
   if (exception) PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
 }
 }  // namespace
@@ -91,6 +93,14 @@ PyGILState_STATE take_gil() {
   } catch (abi::__forced_unwind&) {
     stop_thread();
   }
+}
+
+PyObject* text_to_python(const std::string& text) {
+  const auto size = static_cast<Py_ssize_t>(text.size());
+  PyObject* result = PyUnicode_DecodeUTF8(text.data(), size, "surrogatepass");
+  if (result != nullptr || PyErr_ExceptionMatches(PyExc_UnicodeDecodeError) == 0) return result;
+  PyErr_Clear();
+  return PyUnicode_DecodeUTF8(text.data(), size, "replace");
 }
 
 PyRef checked(PyObject* owned) {

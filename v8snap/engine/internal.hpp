@@ -66,6 +66,8 @@ class PyRef {
 PyRef checked(PyObject* owned);
 // The same for calls that return -1 on failure.
 int checked(int status);
+// From UTF-8 as V8 gives it, with lone surrogates. New reference, or null with an error set.
+PyObject* text_to_python(const std::string& text);
 // Python's current exception with its traceback; there is none afterwards.
 PyRef take_python_exception();
 
@@ -104,6 +106,8 @@ void count_live(LiveKind kind, long change);
 
 // Starts V8 if it isn't; kForked where it was started before a fork.
 void start_v8();
+// Throws kMemory where V8 would find no room for an isolate, as under a limit of the address space.
+void check_address_space();
 v8::Platform* v8_platform();
 // Changes in the child at each fork.
 unsigned long fork_generation();
@@ -226,6 +230,7 @@ class IsolateImpl final : public Isolate {
   void release(Slot* slot) noexcept;
   void close_slots(ContextImpl* of_context);
   std::vector<v8::Local<v8::Context>> open_contexts() const;
+  ContextImpl* some_context() const;  // an open one, or null
   void drain() noexcept;
 
   // Collects garbage and runs the tasks that this posts; how many calls of JavaScript they made (finalizers). Without
@@ -321,6 +326,7 @@ class ContextImpl final : public Context {
   PyObject* owner() const { return owner_; }
   // Inside an Entry. Throws kClosed.
   v8::Local<v8::Context> local() const;
+  bool is(v8::Local<v8::Context> other) const { return slot_->context_handle == other; }
   // (object, key, value) => { object[key] = value }, in strict mode.
   v8::Local<v8::Function> strict_set();
   // Its ES modules by name, all linked.
@@ -450,6 +456,9 @@ void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> modul
 
 // ---------------------------------------------------------------- creators
 
+// Throws kUnserializable; `paths` is a list of str.
+[[noreturn]] void throw_unserializable(const std::string& message, PyRef paths);
+PyRef no_paths();
 // Before user code runs in a creator's context: what has to be undone by finish_creator_context().
 void prepare_creator_context(ContextImpl& context);
 // Paths for which finish_creator_context() would throw.
@@ -475,11 +484,14 @@ bool has_large_buffers(v8::Isolate* isolate);
 std::vector<HeapObstacle> find_heap_obstacles(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
                                               const std::vector<v8::Local<v8::UnboundScript>>& scripts);
 
-// ArrayBuffers that roots of more than one context lead to: V8 dies when it writes their memory a second time.
-std::vector<HeapObstacle> find_shared_buffers(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
-                                              const std::vector<v8::Local<v8::UnboundScript>>& scripts);
+// What leads from one context of the blob into another: V8 writes that one's built-ins a second time and forgets to
+// bring the copy to life, and dies when it writes an ArrayBuffer's memory again. The first root of each context is its
+// global object.
+std::vector<HeapObstacle> find_foreign_objects(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
+                                               const std::vector<v8::Local<v8::UnboundScript>>& scripts);
 // What stands for a constructor's name in obstacles that are none of the object's own.
 constexpr const char* kFrozen = "[[frozen]]";
+constexpr const char* kForeign = "[[foreign]]";
 constexpr const char* kShared = "[[shared]]";
 
 void deserialize_internal_field(v8::Local<v8::Object> holder, int index, v8::StartupData payload, void* data);

@@ -29,6 +29,24 @@ void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
   }
 }
 
+// What nobody can catch, such as a finalizer's exception, goes where Python's own of that kind go; V8 would write it to
+// standard output. Without the GIL.
+void report_unraisable(v8::Local<v8::Message> message, v8::Local<v8::Value>) {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  const v8::String::Utf8Value text(isolate, message->Get());
+  const v8::String::Utf8Value script(isolate, message->GetScriptResourceName());
+  const int line = message->GetLineNumber(isolate->GetCurrentContext()).FromMaybe(0);
+  GilHold gil;
+  try {
+    throw Error(ErrorCode::kJs, std::string(*text, static_cast<size_t>(text.length())) + " (" +
+                                    std::string(*script, static_cast<size_t>(script.length())) + ":" +
+                                    std::to_string(line) + ")");
+  } catch (...) {
+    raise_python_error();
+  }
+  PyErr_WriteUnraisable(nullptr);
+}
+
 }  // namespace
 
 IsolateImpl::~IsolateImpl() {
@@ -55,6 +73,7 @@ std::unique_ptr<Isolate> allocate_isolate() {
 }
 
 void IsolateImpl::start(const IsolateOptions& wanted) {
+  check_address_space();
   start_v8();
   options = wanted;
   HeapRegistry::add(options);
@@ -74,6 +93,7 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
 }
 
 void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
+  check_address_space();
   start_v8();
   options = wanted;
   HeapRegistry::add(options);
@@ -397,10 +417,28 @@ PyObject* IsolateImpl::heap_statistics() {
       .release();
 }
 
+ContextImpl* IsolateImpl::some_context() const {
+  for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
+    if (slot->kind == LiveKind::kContext && !slot->closed) return slot->context;
+  }
+  return nullptr;
+}
+
 void IsolateImpl::low_memory_notification() {
   Entry entry(*this);
-  GilRelease nogil;
-  collect_and_pump();
+  // Finalizers run, which is running JavaScript: it needs a context to be stopped in.
+  std::unique_ptr<Context> made;
+  ContextImpl* context = some_context();
+  if (context == nullptr) {
+    made = new_context();
+    context = static_cast<ContextImpl*>(made.get());
+  }
+  v8::TryCatch caught(v8);
+  {
+    RunScope run(*context, 0);
+    collect_and_pump();
+  }
+  check_run(*context, caught, false);
 }
 
 int IsolateImpl::collect_and_pump() {
@@ -410,8 +448,10 @@ int IsolateImpl::collect_and_pump() {
   v8->LowMemoryNotification();
   task_calls = 0;
   v8->AddBeforeCallEnteredCallback(count_call);
+  v8->AddMessageListener(report_unraisable);  // none may be there when a blob is made
   while (v8::platform::PumpMessageLoop(v8_platform(), v8)) {
   }
+  v8->RemoveMessageListeners(report_unraisable);
   v8->RemoveBeforeCallEnteredCallback(count_call);
   return task_calls;
 }

@@ -95,6 +95,7 @@ class Graph {
       PyRef text = checked(string_to_python(isolate_, specifier));
       // resolve(specifier, importer) gives (name, source).
       PyRef found = checked(PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
+      (void)context_.local();  // it may have closed the context
       PyObject *name, *source;
       if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
       const size_t index = find_or_compile(source, name);
@@ -135,7 +136,7 @@ class Graph {
 
 thread_local Graph* Graph::g_linking = nullptr;
 
-void evaluate(ContextImpl& context, v8::Local<v8::Module> module, double timeout) {
+void evaluate(ContextImpl& context, v8::Local<v8::Module> module, PyObject* name, double timeout) {
   v8::Isolate* isolate = context.isolate().v8;
   if (module->GetStatus() == v8::Module::kEvaluating) {
     throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
@@ -150,7 +151,8 @@ void evaluate(ContextImpl& context, v8::Local<v8::Module> module, double timeout
     check_run(context, caught, true);
   }
   if (promise->State() == v8::Promise::kPending) {
-    throw Error(ErrorCode::kSnapshot, "the module waits for something at its top level that never comes");
+    throw Error(ErrorCode::kSnapshot, std::string("module ") + PyUnicode_AsUTF8(checked(PyObject_ASCII(name)).get()) +
+                                          " waits for something at its top level that never comes");
   }
 }
 
@@ -175,7 +177,7 @@ PyObject* ContextImpl::import_module(PyObject* source, PyObject* name, PyObject*
   Graph graph(*this, resolve);
   v8::Local<v8::Module> module = graph.load(source, name);
   try {
-    evaluate(*this, module, timeout);
+    evaluate(*this, module, name, timeout);
   } catch (...) {
     graph.forget_failed(name);
     throw;

@@ -168,6 +168,23 @@ class Paths {
   int waited_ = 0;
 };
 
+// One context of the blob, and what it leads to.
+struct Part {
+  Part(v8::Isolate* isolate, const Profile& profile, const std::vector<HeapRoot>& roots)
+      : global(profile.node_of(roots.front().value)), paths(isolate, profile, roots) {}
+
+  // A native context leads to its own global object, and to no other.
+  bool owns(const Node& native_context) const {
+    for (int i = 0; i < native_context.GetChildrenCount(); ++i) {
+      if (native_context.GetChild(i)->GetToNode() == global) return true;
+    }
+    return false;
+  }
+
+  const Node* global;
+  Paths paths;
+};
+
 // Whether it is an ArrayBuffer with memory of its own outside the heap.
 bool has_backing_store(v8::Isolate* isolate, const Node& node) {
   for (int i = 0; i < node.GetChildrenCount(); ++i) {
@@ -181,21 +198,32 @@ bool has_backing_store(v8::Isolate* isolate, const Node& node) {
 
 bool has_large_buffers(v8::Isolate* isolate) { return !compat::buffers_larger_than(isolate, kMostBufferBytes).empty(); }
 
-std::vector<HeapObstacle> find_shared_buffers(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
-                                              const std::vector<v8::Local<v8::UnboundScript>>& scripts) {
+std::vector<HeapObstacle> find_foreign_objects(v8::Isolate* isolate, const std::vector<HeapRoot>& roots,
+                                               const std::vector<v8::Local<v8::UnboundScript>>& scripts) {
   const Profile profile(isolate, scripts);
   std::map<int, std::vector<HeapRoot>> by_context;
   for (const HeapRoot& root : roots) by_context[root.context].push_back(root);
-  std::vector<Paths> all;
-  for (const auto& [index, own] : by_context) all.emplace_back(isolate, profile, own);
+  std::vector<Part> parts;
+  for (const auto& [index, own] : by_context) parts.emplace_back(isolate, profile, own);
   std::vector<HeapObstacle> found;
+  const auto add = [&](const Part& part, const Node* node, const char* what) {
+    const auto [path, context] = part.paths.path_to(node);
+    found.push_back({path.substr(0, path.find(".__proto__")), what, context});
+  };
   for (int i = 0; i < profile->GetNodesCount(); ++i) {
     const Node* node = profile->GetNode(i);
-    const auto reaching = std::count_if(all.begin(), all.end(), [&](const Paths& each) { return each.reaches(node); });
-    if (reaching < 2 || !has_backing_store(isolate, *node)) continue;
-    const auto last = std::find_if(all.rbegin(), all.rend(), [&](const Paths& each) { return each.reaches(node); });
-    const auto [path, context] = last->path_to(node);
-    found.push_back({path, kShared, context});
+    std::vector<const Part*> reaching;
+    for (const Part& part : parts) {
+      if (part.paths.reaches(node)) reaching.push_back(&part);
+    }
+    if (reaching.empty()) continue;
+    if (name_of(isolate, *node) == "system / NativeContext") {
+      for (const Part* part : reaching) {
+        if (!part->owns(*node)) add(*part, node, kForeign);
+      }
+    } else if (reaching.size() > 1 && has_backing_store(isolate, *node)) {
+      add(*reaching.back(), node, kShared);
+    }
   }
   return found;
 }

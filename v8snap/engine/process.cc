@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <link.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <array>
 #include <cstring>
@@ -135,6 +136,16 @@ void start_v8() {
   v8::V8::Initialize();
   g_started_generation = fork_generation();
   g_started = true;
+}
+
+void check_address_space() {
+  void* room =
+      mmap(nullptr, compat::kIsolateReservation, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) {
+    throw Error(ErrorCode::kMemory, "there is no room in the address space for an isolate, which reserves " +
+                                        std::to_string(compat::kIsolateReservation >> 20) + " MiB");
+  }
+  munmap(room, compat::kIsolateReservation);
 }
 
 v8::Platform* v8_platform() { return g_platform; }

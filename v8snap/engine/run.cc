@@ -92,15 +92,39 @@ void add_fact(const Described& described, const char* name, const PyRef& value) 
   checked(PyDict_SetItemString(described.facts.get(), name, value.get()));
 }
 
+// Where V8 knows no place, its stack trace does: of what a module's top level threw.
+v8::Local<v8::StackFrame> top_frame(v8::Isolate* isolate, v8::Local<v8::Message> message) {
+  v8::Local<v8::StackTrace> trace = message->GetStackTrace();
+  return trace.IsEmpty() || trace->GetFrameCount() == 0 ? v8::Local<v8::StackFrame>() : trace->GetFrame(isolate, 0);
+}
+
+PyRef line_of(const PyRef& source, int number) {
+  PyRef lines = checked(PyObject_CallMethod(source.get(), "split", "s", "\n"));
+  if (number < 1 || number > PyList_GET_SIZE(lines.get())) return checked(PyUnicode_FromString(""));
+  return PyRef::borrow(PyList_GET_ITEM(lines.get(), number - 1));
+}
+
+// Lines and columns count from 1, as in V8's own stack traces.
 void add_place(const Described& described, v8::Isolate* isolate, v8::Local<v8::Context> context,
                v8::Local<v8::Message> message) {
-  v8::Local<v8::String> line;
-  if (!message->GetSourceLine(context).ToLocal(&line)) line = v8::String::Empty(isolate);
-  add_fact(described, "script_name", text_or_none(isolate, message->GetScriptResourceName()));
-  add_fact(described, "line", checked(PyLong_FromLong(message->GetLineNumber(context).FromMaybe(0))));
-  // 1-based, as in V8's own stack traces.
-  add_fact(described, "column", checked(PyLong_FromLong(message->GetStartColumn(context).FromMaybe(-1) + 1)));
-  add_fact(described, "source_line", text_or_none(isolate, line));
+  int line = message->GetLineNumber(context).FromMaybe(0);
+  int column = message->GetStartColumn(context).FromMaybe(-1) + 1;
+  v8::Local<v8::Value> name = message->GetScriptResourceName();
+  v8::Local<v8::String> text;
+  if (!message->GetSourceLine(context).ToLocal(&text)) text = v8::String::Empty(isolate);
+  PyRef source_line = text_or_none(isolate, text);
+  const v8::Local<v8::StackFrame> frame = top_frame(isolate, message);
+  if (line == 0 && !frame.IsEmpty()) {
+    line = frame->GetLineNumber();
+    column = frame->GetColumn();
+    name = frame->GetScriptName();
+    PyRef source = text_or_none(isolate, frame->GetScriptSource());
+    if (source.get() != Py_None) source_line = line_of(source, line);
+  }
+  add_fact(described, "script_name", text_or_none(isolate, name));
+  add_fact(described, "line", checked(PyLong_FromLong(line)));
+  add_fact(described, "column", checked(PyLong_FromLong(column)));
+  add_fact(described, "source_line", source_line);
 }
 
 Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message, int depth);
@@ -111,7 +135,8 @@ PyRef describe_cause(ContextImpl& context, v8::Local<v8::Value> cause, int depth
   if (!cause->IsNativeError())
     return context.owner() == nullptr ? PyRef::borrow(Py_None) : checked(to_python(context, cause));
   Described described = describe_thrown(context, cause, v8::Local<v8::Message>(), depth);
-  return checked(Py_BuildValue("{s:s,s:O}", "summary", described.summary.c_str(), "facts", described.facts.get()));
+  PyRef summary = checked(text_to_python(described.summary));
+  return checked(Py_BuildValue("{s:O,s:O}", "summary", summary.get(), "facts", described.facts.get()));
 }
 
 Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message,
@@ -134,7 +159,7 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
   if (described.summary.rfind(kPrefix, 0) == 0) described.summary.erase(0, std::string(kPrefix).size());
   if (stack.get() == Py_None && !message->GetStackTrace().IsEmpty()) {
     const std::string trace = described.summary + format_trace(isolate, message->GetStackTrace());
-    stack = checked(PyUnicode_FromStringAndSize(trace.data(), static_cast<Py_ssize_t>(trace.size())));
+    stack = checked(text_to_python(trace));
   }
   add_fact(described, "name", name);
   add_fact(described, "message", text);

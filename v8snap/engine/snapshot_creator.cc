@@ -1,63 +1,36 @@
 // V8's SnapshotCreator: what goes into a blob, and the order in which V8 wants it.
 #include "v8snap/snapshot_creator.hpp"
 
-#include <sstream>
-
 #include "internal.hpp"
 
 namespace v8snap {
 
 namespace {
 
-v8::Local<v8::Private> begin_key(v8::Isolate* isolate) {
-  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.begin"));
-}
-
-v8::Local<v8::Private> finish_key(v8::Isolate* isolate) {
-  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.finish"));
-}
-
-// {error, value, deleted}: what scripts made of Error.stackTraceLimit, of which V8 makes 10 again when it loads the
-// context.
-v8::Local<v8::Private> stack_trace_limit_key(v8::Isolate* isolate) {
-  return v8::Private::ForApi(isolate, literal(isolate, "v8snap.stackTraceLimit"));
-}
-
-void set_private(v8::Local<v8::Context> context, v8::Local<v8::Private> key, v8::Local<v8::Value> value) {
-  if (!context->Global()->SetPrivate(context, key, value).FromMaybe(false)) {
-    throw Error(ErrorCode::kInternal, "the creator's context can't be prepared");
-  }
-}
-
-// Where the heap would kill V8: which objects.
-[[noreturn]] void throw_unserializable(const std::string& message, PyRef paths) {
-  PyRef details = checked(Py_BuildValue("{s:O}", "paths", paths.get()));
-  throw Error(ErrorCode::kUnserializable, message, details.release());
-}
-
-PyRef no_paths() { return checked(PyList_New(0)); }
-
-PyRef as_python(const std::string& text) {
-  return checked(PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "replace"));
-}
-
 constexpr size_t kMostHeapBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
 
 std::string words_for(const std::string& what) {
-  if (what == kShared) return "an ArrayBuffer that several of its contexts hold";
+  if (what == kForeign) return "an object of another context";
+  if (what == kShared) return "an ArrayBuffer that is in two of its contexts";
   if (what == "ArrayBuffer") return "an ArrayBuffer that is or may grow too large";
   return "the native half of an Intl object (" + what + ")";
 }
 
-[[noreturn]] void throw_obstacles(const std::vector<HeapObstacle>& found) {
+[[noreturn]] void throw_obstacles(std::vector<HeapObstacle> found) {
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  constexpr size_t kMostShown = 10;
   std::string message = "the heap holds what no snapshot can";
+  if (found.empty()) message += ": something native that V8 keeps alive, and that nothing leads to";
   PyRef paths = no_paths();
-  for (const HeapObstacle& each : found) {
-    message += std::string(&each == &found.front() ? ": " : "; ") + words_for(each.what) + " at " +
-               (each.path.empty() ? "no path from the contexts" : each.path);
-    if (each.path.empty()) continue;
-    checked(PyList_Append(paths.get(), as_python(each.path).get()));
+  for (size_t i = 0; i < found.size(); ++i) {
+    const HeapObstacle& each = found[i];
+    if (i < kMostShown) {
+      message += (i == 0 ? ": " : "; ") + words_for(each.what) + " at " +
+                 (each.path.empty() ? "no path from the contexts" : each.path);
+    }
+    if (!each.path.empty()) checked(PyList_Append(paths.get(), checked(text_to_python(each.path)).get()));
   }
+  if (found.size() > kMostShown) message += "; and " + std::to_string(found.size() - kMostShown) + " more";
   throw_unserializable(message, std::move(paths));
 }
 
@@ -140,21 +113,21 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       const std::vector<HeapRoot> parts = heap_roots();
       for (HeapObstacle& each : find_heap_obstacles(isolate_.v8, roots, scripts())) found.push_back(std::move(each));
       if (isolate_.contexts_mixed) {
-        for (HeapObstacle& each : find_shared_buffers(isolate_.v8, parts, scripts())) found.push_back(std::move(each));
+        for (HeapObstacle& each : find_foreign_objects(isolate_.v8, parts, scripts())) found.push_back(std::move(each));
       }
     }
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) found.push_back({"", "", -1});
     PyRef list = checked(PyList_New(0));
     for (const HeapObstacle& each : found) {
       if (each.path.empty() && !each.what.empty()) continue;  // goes before a blob is made
-      PyRef item =
-          checked(Py_BuildValue("(OOi)", as_python(each.path).get(), as_python(each.what).get(), each.context));
+      PyRef item = checked(Py_BuildValue("(OOi)", checked(text_to_python(each.path)).get(),
+                                         checked(text_to_python(each.what)).get(), each.context));
       checked(PyList_Append(list.get(), item.get()));
     }
     return list.release();
   }
 
-  PyObject* used_externals() override { return checked(PySequence_List(isolate_.used_externals)).release(); }
+  PyObject* used_externals() override { return Py_NewRef(used_externals_.get()); }
 
   PyObject* create_blob(bool keep_function_code) override {
     {
@@ -165,6 +138,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     }
     try {
       settle();
+      used_externals_ = checked(PySequence_List(isolate_.used_externals));
       PyRef blob = serialize(keep_function_code);
       end();
       return blob.release();
@@ -215,14 +189,23 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       if (parts_->added[i].IsEmpty()) (void)base_context(i);
     }
     check_data_contexts();
-    ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
-    quiesce(anchor);
-    finish_creator_context(anchor);
-    for (const auto& each : parts_->added) {
-      if (each == parts_->standard) continue;
-      ContextImpl added(isolate_, each.Get(isolate_.v8));
-      finish_creator_context(added);
+    {
+      ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
+      (void)run_what_waits(anchor);  // while Python's values are still there for it
     }
+    quiesce();
+    std::vector<v8::Local<v8::Context>> contexts = {parts_->standard.Get(isolate_.v8)};
+    for (const auto& each : parts_->added) {
+      if (each != parts_->standard) contexts.push_back(each.Get(isolate_.v8));
+    }
+    for (v8::Local<v8::Context> each : contexts) {
+      ContextImpl context(isolate_, each);
+      finish_creator_context(context);
+    }
+    // Nothing may run after that: what it makes of the built-ins was looked at.
+    isolate_.reset_handles();
+    ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
+    if (run_what_waits(anchor) != 0) throw_restless();
   }
 
   void check_data_contexts() const {
@@ -236,23 +219,35 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     }
   }
 
-  // Microtasks that are left would be lost, and a FinalizationRegistry with work to do kills V8.
-  void quiesce(ContextImpl& anchor) {
+  // Microtasks that are left would be lost, and a FinalizationRegistry with work to do kills V8. What Python held may
+  // be its targets.
+  void quiesce() {
     constexpr int kRounds = 20;
-    v8::Context::Scope scope(anchor.local());
     for (int round = 0; round < kRounds; ++round) {
-      int calls = 0;
-      v8::TryCatch caught(isolate_.v8);
-      {
-        RunScope run(anchor, 0);
-        isolate_.v8->PerformMicrotaskCheckpoint();
-        isolate_.v8->ClearKeptObjects();
-        calls = isolate_.collect_and_pump();
-        isolate_.v8->PerformMicrotaskCheckpoint();
-      }
-      check_run(anchor, caught, false);
-      if (calls == 0) return;
+      isolate_.reset_handles();
+      ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
+      if (run_what_waits(anchor) == 0) return;
     }
+    throw_restless();
+  }
+
+  // How many functions of JavaScript were called by finalizers.
+  int run_what_waits(ContextImpl& anchor) {
+    v8::Context::Scope scope(anchor.local());
+    int calls = 0;
+    v8::TryCatch caught(isolate_.v8);
+    {
+      RunScope run(anchor, 0);
+      isolate_.v8->PerformMicrotaskCheckpoint();
+      isolate_.v8->ClearKeptObjects();
+      calls = isolate_.collect_and_pump();
+      isolate_.v8->PerformMicrotaskCheckpoint();
+    }
+    check_run(anchor, caught, false);
+    return calls;
+  }
+
+  [[noreturn]] static void throw_restless() {
     throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage",
                          no_paths());
   }
@@ -274,6 +269,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     if (refusal.why == Why::kTooLarge) {
       throw_unserializable("the heap is too large for a snapshot, which V8 keeps within 2 GiB", no_paths());
     }
+    if (refusal.why == Why::kRestless) throw_restless();
     if (refusal.why == Why::kObstacles) throw_obstacles(refusal.found);
     std::unique_ptr<const char[]> owned(blob.data);
     if (blob.data == nullptr) throw Error(ErrorCode::kSnapshot, "V8 made no blob");
@@ -281,7 +277,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   }
 
   // What V8 would die of.
-  enum class Why { kNone, kObstacles, kTooLarge };
+  enum class Why { kNone, kObstacles, kTooLarge, kRestless };
   struct Refusal {
     Why why = Why::kNone;
     std::vector<HeapObstacle> found;
@@ -307,17 +303,18 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     for (const CreatorParts::Datum& each : parts_->data)
       data.push_back({each.context.Get(isolate_.v8), each.value.Get(isolate_.v8), home_of(each)});
     reset();
-    isolate_.collect_and_pump();
+    if (isolate_.collect_and_pump() != 0) return {Why::kRestless, {}};
     v8::HeapStatistics statistics;
     isolate_.v8->GetHeapStatistics(&statistics);
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) return {Why::kTooLarge, {}};
     if (statistics.used_global_handles_size() != 0 || has_large_buffers(isolate_.v8)) {
       return {Why::kObstacles, find_heap_obstacles(isolate_.v8, roots, sources)};
     }
-    if (isolate_.contexts_mixed && !added.empty()) {
-      std::vector<HeapObstacle> shared = find_shared_buffers(isolate_.v8, roots, sources);
-      if (!shared.empty()) return {Why::kObstacles, std::move(shared)};
+    if (isolate_.contexts_mixed) {
+      std::vector<HeapObstacle> foreign = find_foreign_objects(isolate_.v8, roots, sources);
+      if (!foreign.empty()) return {Why::kObstacles, std::move(foreign)};
     }
+    compat::forget_empty_buffers(isolate_.v8);
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});
@@ -424,114 +421,11 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
 
   IsolateImpl& isolate_;
   std::unique_ptr<CreatorParts> parts_;
+  PyRef used_externals_;
   std::vector<std::pair<int, size_t>> places_;  // of the isolate's data, and V8's index there
 };
 
 }  // namespace
-
-// Runs options.prelude, or finds what it gave in the snapshot that is built upon.
-static v8::Local<v8::Function> find_begin(ContextImpl& context) {
-  v8::Isolate* isolate = context.isolate().v8;
-  v8::Local<v8::Context> local = context.local();
-  v8::Local<v8::Value> begin;
-  if (local->Global()->GetPrivate(local, begin_key(isolate)).ToLocal(&begin) && begin->IsFunction()) {
-    return begin.As<v8::Function>();
-  }
-  v8::ScriptOrigin origin = compat::script_origin(isolate, literal(isolate, "v8snap:prelude"));
-  v8::Local<v8::String> text;
-  if (!v8::String::NewFromUtf8(isolate, context.isolate().options.prelude.c_str()).ToLocal(&text)) {
-    throw Error(ErrorCode::kInternal, "the creator's prelude is no string for V8");
-  }
-  v8::ScriptCompiler::Source source(text, origin);
-  begin = run_js(context, 0, [&] {
-    v8::Local<v8::Script> script;
-    if (!v8::ScriptCompiler::Compile(local, &source).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
-    return script->Run(local);
-  });
-  set_private(local, begin_key(isolate), begin);
-  return begin.As<v8::Function>();
-}
-
-void prepare_creator_context(ContextImpl& context) {
-  if (context.isolate().options.prelude.empty()) return;
-  v8::Isolate* isolate = context.isolate().v8;
-  v8::Local<v8::Context> local = context.local();
-  v8::Context::Scope scope(local);
-  v8::Local<v8::Object> global = local->Global();
-  v8::Local<v8::Function> begin = find_begin(context);
-  v8::Local<v8::Value> remembered =
-      global->GetPrivate(local, stack_trace_limit_key(isolate)).FromMaybe(v8::Undefined(isolate).As<v8::Value>());
-  set_private(local, finish_key(isolate),
-              run_js(context, 0, [&] { return begin->Call(local, global, 1, &remembered); }));
-}
-
-static v8::Local<v8::Object> call_finish(ContextImpl& context, bool only_look) {
-  v8::Isolate* isolate = context.isolate().v8;
-  v8::Local<v8::Context> local = context.local();
-  v8::Local<v8::Object> global = local->Global();
-  v8::Local<v8::Value> finish;
-  if (!global->GetPrivate(local, finish_key(isolate)).ToLocal(&finish) || !finish->IsFunction()) return {};
-  v8::Local<v8::Value> argument = v8::Boolean::New(isolate, only_look);
-  return run_js(context, 0, [&] { return finish.As<v8::Function>()->Call(local, global, 1, &argument); })
-      .As<v8::Object>();
-}
-
-static std::string problems_in(v8::Local<v8::Context> context, v8::Local<v8::Object> result) {
-  v8::Isolate* isolate = context->GetIsolate();
-  v8::Local<v8::Value> problems;
-  if (!result->Get(context, literal(isolate, "problems")).ToLocal(&problems)) return "";
-  return *v8::String::Utf8Value(isolate, problems);
-}
-
-std::vector<std::string> look_at_creator_context(ContextImpl& context) {
-  v8::Context::Scope scope(context.local());
-  v8::Local<v8::Object> result = call_finish(context, true);
-  std::vector<std::string> paths;
-  if (result.IsEmpty()) return paths;
-  std::istringstream words(problems_in(context.local(), result));
-  for (std::string path; words >> path;) paths.push_back(path);
-  return paths;
-}
-
-void finish_creator_context(ContextImpl& context) {
-  v8::Isolate* isolate = context.isolate().v8;
-  v8::Local<v8::Context> local = context.local();
-  v8::Context::Scope scope(local);
-  v8::Local<v8::Object> global = local->Global();
-  v8::Local<v8::Object> result = call_finish(context, false);
-  if (result.IsEmpty()) return;
-  const std::string problems = problems_in(local, result);
-  if (!problems.empty()) {
-    PyRef paths = checked(PyObject_CallMethod(as_python(problems).get(), "split", nullptr));
-    PyRef listed = checked(PyUnicode_Join(as_python(", ").get(), paths.get()));
-    throw_unserializable(
-        "V8 adds its newest built-ins when it loads a snapshot, and would die of what is frozen, fixed "
-        "or missing there: " +
-            std::string(PyUnicode_AsUTF8(listed.get())),
-        std::move(paths));
-  }
-  (void)global->DeletePrivate(local, finish_key(isolate));
-  v8::Local<v8::Value> limit;
-  if (!result->Get(local, literal(isolate, "stackTraceLimit")).ToLocal(&limit)) return;
-  v8::Local<v8::Private> key = stack_trace_limit_key(isolate);
-  (void)(limit->IsObject() ? global->SetPrivate(local, key, limit) : global->DeletePrivate(local, key));
-}
-
-void restore_stack_trace_limit(v8::Local<v8::Context> context) {
-  v8::Isolate* isolate = context->GetIsolate();
-  v8::Context::Scope scope(context);
-  v8::Local<v8::Value> limit, error, value, deleted;
-  if (!context->Global()->GetPrivate(context, stack_trace_limit_key(isolate)).ToLocal(&limit) || !limit->IsObject()) {
-    return;
-  }
-  auto fact = [&](const char* name, v8::Local<v8::Value>* out) {
-    return limit.As<v8::Object>()->Get(context, literal(isolate, name)).ToLocal(out);
-  };
-  if (!fact("error", &error) || !fact("value", &value) || !fact("deleted", &deleted) || !error->IsObject()) return;
-  v8::Local<v8::String> name = literal(isolate, "stackTraceLimit");
-  (void)(deleted->IsTrue() ? error.As<v8::Object>()->Delete(context, name)
-                           : error.As<v8::Object>()->CreateDataProperty(context, name, value));
-}
 
 // Nothing of v8snap's is in internal fields, and what V8 itself keeps there needs no help.
 void deserialize_internal_field(v8::Local<v8::Object>, int, v8::StartupData, void*) {}

@@ -51,6 +51,9 @@ constexpr bool kReadOnlyHeapsCanBeAlike = false;
 constexpr std::array<const char*, 0> kReadOnlyStrings;
 #endif
 
+// Address space that a new isolate asks for, mostly for code to come; V8 ends the process where it gets none.
+constexpr size_t kIsolateReservation = size_t{V8_MAJOR_VERSION < 11 ? 148u : 536u} << 20;
+
 // Flags every process gets. asm.js code kills snapshot creation (and crashes old versions at run time) unless it is
 // treated as plain JavaScript; rehashing protects hash tables of restored heaps and is off by default from 12 on.
 constexpr const char* kFlags[] = {
@@ -141,6 +144,43 @@ inline std::vector<v8::Local<v8::Object>> buffers_larger_than(v8::Isolate* isola
 #endif
   return found;
 }
+
+// V8 10 writes the address of an empty ArrayBuffer's native part into the blob, and whoever loads that dies of its
+// first garbage collection. Later versions write null, which this puts there: the collector then frees that part, of
+// which an empty buffer has no need. Inside a context.
+#if V8_MAJOR_VERSION < 11
+// As V8's src/debug/debug-interface.h has it; null where the library doesn't export it.
+struct QueryObjectPredicate {
+  virtual ~QueryObjectPredicate() = default;
+  virtual bool Filter(v8::Local<v8::Object> object) = 0;
+};
+// The last is where to put what the predicate finds.
+__attribute__((weak, visibility("default"))) void
+v8_query_objects(v8::Local<v8::Context>, QueryObjectPredicate*, void*) __asm__(
+    "_ZN2v85debug12QueryObjectsENS_5LocalINS_7ContextEEEPNS0_"
+    "20QueryObjectPredicateEPNS_21PersistentValueVectorINS_6ObjectENS_"
+    "34DefaultPersistentValueVectorTraitsEEE");
+
+inline void forget_empty_buffers(v8::Isolate* isolate) {
+  // Behind map, properties and elements: both lengths, then these.
+  constexpr int kBackingStore = 5, kExtension = 6;
+  struct Forget final : QueryObjectPredicate {
+    static uintptr_t* fields(v8::Local<v8::Object> object) {
+      return reinterpret_cast<uintptr_t*>(*reinterpret_cast<uintptr_t*>(*object) - v8::internal::kHeapObjectTag);
+    }
+    bool Filter(v8::Local<v8::Object> object) override {
+      if (object->IsArrayBuffer() && object.As<v8::ArrayBuffer>()->ByteLength() == 0) fields(object)[kExtension] = 0;
+      return false;
+    }
+  } forget;
+  v8::Local<v8::ArrayBuffer> probe = v8::ArrayBuffer::New(isolate, 8);
+  const auto memory = reinterpret_cast<uintptr_t>(probe->GetBackingStore()->Data());
+  if (&v8_query_objects == nullptr || Forget::fields(probe)[kBackingStore] != memory) return;
+  v8_query_objects(isolate->GetCurrentContext(), &forget, nullptr);
+}
+#else
+inline void forget_empty_buffers(v8::Isolate*) {}
+#endif
 
 // A snapshot creator and its isolate, disposed of together.
 class Creator {

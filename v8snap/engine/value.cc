@@ -143,6 +143,7 @@ PyObject* ValueImpl::call(Value* receiver, PyObject* arguments) {
     if (&value.isolate() != &isolate()) {
       throw Error(ErrorCode::kWrongIsolate, "this JavaScript value belongs to another isolate");
     }
+    if (&value.context_ != &context_) isolate().contexts_mixed = true;
     self = value.local();
   }
   std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
