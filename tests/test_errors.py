@@ -166,3 +166,34 @@ def test_js_errors_pickle(ctx):
 def test_errors_with_arguments_pickle():
     again = pickle.loads(pickle.dumps(v8snap.SnapshotVersionError("1", "2")))
     assert (again.found, again.expected) == ("1", "2")
+
+
+@pytest.mark.parametrize(
+    "source", ["throw '\\ud800'", "throw new Error('\\ud800')", "throw new Error('x', {cause: new Error('\\ud800')})"]
+)
+def test_lone_surrogates_in_errors(ctx, source):
+    with pytest.raises(v8snap.JSError) as raised:
+        ctx.eval(source, name="\udfff.js")
+    assert raised.value.script_name == "\udfff.js"
+    assert "\ud800" in f"{raised.value} {raised.value.cause}"
+
+
+def test_lone_surrogates_in_errors_of_a_helper_process():
+    with pytest.raises(v8snap.JSError, match="\ud800") as raised:
+        v8snap.build({"\udfff": "throw '\\ud800'"})
+    assert (raised.value.message, raised.value.script_name) == ("\ud800", "\udfff")
+
+
+def test_a_message_that_only_a_getter_tells(ctx):
+    with pytest.raises(v8snap.JSError, match=r"^told"):
+        ctx.eval(
+            "const e = new Error(); Object.defineProperty(e, 'message', {get: () => 'told'}); e.name = ''; throw e"
+        )
+
+
+def test_names_of_external_references_that_are_no_text():
+    with v8snap.SnapshotCreator(external_references=["known"]) as sc:
+        for name in ("\ud800", "a\0b", "é"):
+            with pytest.raises(v8snap.ExternalReferenceError) as raised:
+                sc.external(name)
+            assert raised.value.missing == (name,)

@@ -149,3 +149,29 @@ def test_the_gap_is_found_beside_open_isolates_as_well(child_ok, make_blob, tmp_
         print(found == sorted((*path, name) for path, name in gap._find()), len(found) > 5)
     """
     assert child_ok(code, tmp_path / "base.v8snap").split() == ["True", "True"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "var proto = Array.prototype",
+        "Reflect = null",
+        "Array.prototype[Symbol.iterator] = null",
+        "Object.prototype.toJSON = () => 1",
+        "var p = new Proxy({}, {ownKeys() { for (;;); }})",
+        "const keep = /this|Math|Atomics/; Object.getOwnPropertyNames(this).forEach((k) => keep.test(k) || delete this[k])",
+    ],
+)
+def test_the_gap_is_not_looked_for_in_a_heap_that_scripts_changed(child_ok, tmp_path, make_blob, change):
+    make_blob({"a.js": change}).save(tmp_path / "base.v8snap")
+    code = """
+        import sys, v8snap
+        base = v8snap.StartupData.load(sys.argv[1])
+        with v8snap.SnapshotCreator(existing_blob=base):
+            pass
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval("1")
+        v8snap.warm_up(base, "1")
+        print(len(v8snap.builtin_gap()) > 5, "WebAssembly" in v8snap.builtin_gap())
+    """
+    assert child_ok(code, tmp_path / "base.v8snap").split() == ["True", "True"]

@@ -177,3 +177,36 @@ def test_warm_up_keeps_names_contexts_and_metadata():
     with Isolate(warm, external_references={"f": len}) as iso:
         assert iso.new_context("other").globals["x"] == 5
         assert iso.new_context().eval("f('abcd')") == 4
+
+
+def test_warm_up_of_an_added_context():
+    with SnapshotCreator(function_code=v8snap.FunctionCodeHandling.KEEP) as sc:
+        ctx = sc.new_context()
+        ctx.eval("let state = 1; function only() { return [1, 2, 3].map((x) => x * state) }", "only.js")
+        ctx.eval("0")
+        sc.add_data({"n": 5}, context=ctx, name="d")
+        sc.add_context(ctx, name="x")
+    warm = warm_up(sc.blob, "state = 2; only(); if (data.d.n !== 5) throw 1", context="x")
+    assert len(warm) > len(sc.blob)
+    with Isolate(warm) as iso:
+        assert iso.new_context("x").eval("only()").to_py() == [1, 2, 3]
+    with pytest.raises(v8snap.NotInSnapshotError):
+        warm_up(sc.blob, "1", context="y")
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_warm_up_errors_are_the_same_in_a_helper_and_here(make_blob, isolated):
+    cold = make_blob()
+    with pytest.raises(v8snap.JSError, match="cold feet") as raised:
+        warm_up(cold, "run();\nthrow new Error('cold feet')", name="warm.js", isolated=isolated)
+    assert (raised.value.script_name, raised.value.line) == ("warm.js", 2)
+    with pytest.raises(v8snap.JSTimeoutError):
+        warm_up(cold, "for (;;);", timeout=0.05, isolated=isolated)
+    for wrong in (b"1", None, 5):
+        with pytest.raises(TypeError):
+            warm_up(cold, wrong, isolated=isolated)
+
+
+def test_v8s_death_in_a_warm_up_is_an_exception(make_blob):
+    with pytest.raises((v8snap.JSMemoryError, v8snap.SnapshotBuildCrashed)):
+        warm_up(make_blob(), "new Array(2**30).fill(0)")

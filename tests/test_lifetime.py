@@ -239,3 +239,36 @@ def test_memory_does_not_grow(child_ok):
         print((resident() - before) // 2**20)
     """
     assert int(child_ok(code, timeout=200)) < 25
+
+
+def test_initialised_by_code_that_initialising_runs(child_ok):
+    code = """
+        import v8snap
+        iso = v8snap.Isolate.allocate()
+        made = []
+
+        class Names(dict):
+            def items(self):
+                made.append(v8snap.SnapshotCreator(isolate=iso, external_references={"f": len}))
+                return super().items()
+
+        try:
+            v8snap.SnapshotCreator(isolate=iso, external_references=Names())
+        except v8snap.SnapshotError as error:
+            print(type(error).__name__)
+        sc = made[0]
+        sc.context.globals["f"] = len
+        print(sc.context.eval("f('abc')"), sc.create_blob().external_references)
+
+        class More(dict):
+            def items(self):
+                isolate.__init__(external_references={"f": len})
+                return super().items()
+
+        isolate = v8snap.Isolate.__new__(v8snap.Isolate)
+        try:
+            isolate.__init__(external_references=More())
+        except v8snap.SnapshotError as error:
+            print(isolate.new_context().eval("1"))
+    """
+    assert child_ok(code).split() == ["SnapshotError", "3", "('f',)", "1"]

@@ -160,3 +160,23 @@ def test_small_thread_stacks(child_ok):
             thread.join()
     """
     assert child_ok(code).split() == ["RangeError"] * 3
+
+
+@pytest.mark.parametrize("beside_another", [False, True])
+def test_no_room_in_the_address_space(child_ok, beside_another):
+    code = f"""
+        import resource, v8snap
+        if {beside_another}:
+            kept = v8snap.Isolate()
+        with open("/proc/self/statm") as file:
+            now = int(file.read().split()[0]) * resource.getpagesize()
+        for make in (v8snap.Isolate, v8snap.SnapshotCreator):
+            resource.setrlimit(resource.RLIMIT_AS, (now + 2**23, resource.RLIM_INFINITY))
+            try:
+                make()
+            except v8snap.JSMemoryError as error:
+                print("refused", end=" ")
+            resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print(v8snap.Isolate().new_context().eval("1 + 1"))
+    """
+    assert child_ok(code) == "refused refused 2\n"

@@ -193,3 +193,61 @@ def test_modules_that_cannot_go_into_a_snapshot():
             sc.add_module("m", "export const n = 2")
     with Isolate(sc.blob) as iso:
         assert iso.new_context().data("m").n == 1
+
+
+@pytest.mark.parametrize("source", ["throw new TypeError('boo')", "missing.thing", "null.x"])
+def test_the_place_of_an_error_at_the_top_level(source):
+    with pytest.raises(v8snap.JSError) as raised, SnapshotCreator() as sc:
+        sc.add_module("m.js", f"let x = 1;\n{source}")
+    error = raised.value
+    assert (error.script_name, error.line, error.source_line) == ("m.js", 2, source)
+    assert error.column > 0
+
+
+def test_names_that_are_urls(ctx):
+    sources = {"https://x.y/lib/b.js": "export default 5", "https://x.y/c.js": "export default 6"}
+    main = "import b from './lib/b.js'; import c from '../c.js'; export default b * c"
+    assert ctx.import_module("https://x.y/main.js", resolve={**sources, "https://x.y/main.js": main}).default == 30
+    with pytest.raises(v8snap.ModuleResolveError, match=r"https://x\.y/nowhere\.js") as raised:
+        ctx.import_module("https://x.y/other.js", resolve={"https://x.y/other.js": "import './nowhere.js'"})
+    assert raised.value.looked_for == "https://x.y/nowhere.js"
+
+
+def test_files_are_named_from_their_common_folder(tmp_path):
+    texts = {
+        "a.mjs": "import {x} from './x/a.mjs'; export const a = x + 1",
+        "x/a.mjs": "import {b} from '../b.mjs'; export const x = b + 1",
+        "b.mjs": "export const b = 1",
+    }
+    for name, text in texts.items():
+        path = tmp_path / "src" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    blob = v8snap.build([], modules=[tmp_path / "src" / name for name in texts])
+    assert sorted(script["name"] for script in blob.scripts) == sorted(texts)
+    with Isolate(blob) as iso:
+        assert iso.new_context().data("a.mjs").a == 3
+    for twice in ([tmp_path / "src/a.mjs"] * 2, [("m", "1"), ("m", "2")]):
+        with pytest.raises(v8snap.SnapshotError, match="two modules named"):
+            v8snap.build([], modules=twice)
+
+
+@pytest.mark.parametrize("kind", ["Isolate", "SnapshotCreator"])
+def test_a_context_that_its_resolve_function_closes(child_ok, kind):
+    code = f"""
+        import v8snap
+        maker = v8snap.{kind}()
+        ctx = maker.new_context()
+        def resolve(specifier, importer):
+            if specifier == "b":
+                ctx.close()
+            return "import 'b'" if specifier == "a" else "export {{}}"
+        for _ in range(2):
+            try:
+                ctx.import_module("a", resolve=resolve)
+            except v8snap.ClosedError:
+                print("closed", end=" ")
+        maker.create_blob().verify() if hasattr(maker, "create_blob") else maker.close()
+        print("end")
+    """
+    assert child_ok(code) == "closed closed end\n"

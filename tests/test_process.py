@@ -277,3 +277,53 @@ def test_v8_is_our_own_copy_where_it_is_carried():
     assert len(libraries) == 1
     if v8snap.build_config()["v8_source"] == "unpack":
         assert libraries.pop().parent == Path(v8snap._v8.__file__).parent / "_libs"
+
+
+def test_a_plain_isolate_beside_a_snapshots(child_ok):
+    """Where V8 has one read-only heap, an empty snapshot of the same kind stands in for V8's own."""
+    code = """
+        import v8snap
+        blobs = [v8snap.build({"a.js": f"var x = {n}"}) for n in range(2)]
+        try:
+            isolates = [v8snap.Isolate(blob) for blob in blobs] + [v8snap.Isolate() for _ in range(2)]
+        except v8snap.SnapshotConflictError:
+            print("refused")
+        else:
+            print([isolate.new_context().eval("typeof x") for isolate in isolates])
+            assert repr(isolates[-1]) == "<Isolate>"
+            try:
+                isolates[-1].new_context(0)
+            except v8snap.NotInSnapshotError as error:
+                print(error)
+            for isolate in isolates:
+                isolate.low_memory_notification()
+                isolate.close()
+            print(v8snap.Isolate().new_context().eval("1 + 1"))
+    """
+    together = (
+        "['number', 'number', 'undefined', 'undefined']\n"
+        "there is no context 0: this isolate was not started from a snapshot\n2\n"
+    )
+    assert child_ok(code) == ("refused\n" if V8_MAJOR == 11 else together)
+
+
+def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch):
+    jobs = []
+    run_job = v8snap.helper.run_job
+    monkeypatch.setattr(v8snap.helper, "run_job", lambda job, *rest: jobs.append(job) or run_job(job, *rest))
+    with_module, again = (v8snap.build({}, modules={"m": "export const n = 1"}) for _ in "12")
+    assert not with_module.can_be_rehashed
+    assert v8snap.compare(with_module, again) is not None
+    assert not any(job["one_hash_seed"] for job in jobs)
+    jobs.clear()
+    assert v8snap.build({"a": "1"}).can_be_rehashed
+    assert [each["one_hash_seed"] for each in jobs] == [V8_MAJOR < 11]
+    jobs.clear()
+    # A heap that can't be rehashed though nothing told so is made a second time.
+    job = {
+        **{"do": "build", "scripts": [], "modules": ["m"], "warmup": False, "function_code": "keep"},
+        **{"external_references": [], "deterministic": False, "timeout": None, "heap_limit": None, "metadata": None},
+    }
+    blob = v8snap.builder._make_in_helper(job, [b"export const n = 1"], rehashable=True)
+    assert not blob.can_be_rehashed
+    assert [each["one_hash_seed"] for each in jobs] == ([True, False] if V8_MAJOR < 11 else [False])

@@ -363,3 +363,44 @@ def test_no_blob_while_javascript_runs():
         sc.context.eval("make()")
     assert not sc.closed
     assert len(sc.create_blob()) > 0
+
+
+@pytest.mark.parametrize(
+    "empty",
+    [
+        "new ArrayBuffer(0)",
+        "new Uint8Array(0).buffer",
+        "new Uint8Array(new ArrayBuffer(0))",
+        "new DataView(new ArrayBuffer(0))",
+        "new Uint8Array(9).buffer.slice(0, 0)",
+    ],
+)
+def test_empty_buffers_live_through_collections_in_another_process(child_ok, tmp_path, empty):
+    """V8 10 left an address of the building process in them."""
+    with SnapshotCreator() as sc:
+        sc.context.eval(f"var empty = {empty}; var rest = [new Uint8Array(0), new Uint8Array(5).fill(1)]")
+    sc.blob.save(tmp_path / "a.v8snap")
+    code = """
+        import sys, v8snap
+        blob = v8snap.StartupData.load(sys.argv[1])
+        for _ in range(3):
+            with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+                for _ in range(2):
+                    iso.low_memory_notification()
+                    assert ctx.eval("empty.byteLength") == 0
+                    assert ctx.eval("new Uint8Array(empty.buffer ?? empty).length + rest[1][4]") == 1
+        with v8snap.SnapshotCreator(existing_blob=blob) as sc:
+            sc.context.eval("empty.byteLength")
+        sc.blob.verify()
+    """
+    child_ok(code, tmp_path / "a.v8snap")
+
+
+def test_data_that_is_no_value_or_is_none_of_the_users():
+    with SnapshotCreator() as sc:
+        sc.add_data(5)
+    with Isolate(bytes(sc.blob)) as iso:  # which doesn't say how many values it has
+        assert iso.data(0) == 5
+        for index in (0, 1, 2, 30):
+            with pytest.raises(v8snap.NotInSnapshotError):
+                iso.data(index)

@@ -328,3 +328,34 @@ def test_processes_and_isolates_share_the_pages_of_a_mapped_file(make_blob, tmp_
     assert several <= alone * 1.01  # the other isolates brought no copy
     assert dirty == 0
     assert shared < 0.75 * pss  # nor did the other process
+
+
+def test_metadata_too_large_for_a_file(tmp_path):
+    with SnapshotCreator() as sc:
+        blob = sc.create_blob(metadata="x" * (65 * 2**20))
+    with pytest.raises(ValueError, match="too large"):
+        blob.save(tmp_path / "a.v8snap")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_replaces_files_only(blob, tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    for name in ("folder", "fifo"):
+        with pytest.raises(OSError):
+            blob.save(tmp_path / name)
+    (tmp_path / "link").symlink_to("file")
+    blob.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert StartupData.load(tmp_path / "file") == blob
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fifo", "file", "folder", "link"]
+
+
+def test_a_damaged_file_is_named(blob, tmp_path):
+    path = tmp_path / "a.v8snap"
+    blob.save(path)
+    with open(path, "r+b") as file:
+        file.seek(-5, os.SEEK_END)
+        file.write(b"hello")
+    with pytest.raises(v8snap.SnapshotCorruptError, match=r"a\.v8snap"):
+        StartupData.load(path)

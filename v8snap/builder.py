@@ -150,7 +150,8 @@ def build(
     """
     sources = read_scripts(scripts)
     module_sources = read_modules(modules)
-    _check_warm_up(warmup)
+    if warmup is not None:
+        _check_warm_up(warmup)
     _Clock(timeout)
     if not isolated:
         if deterministic:
@@ -185,7 +186,7 @@ def build(
 
 
 def _check_warm_up(script: object) -> None:
-    if script is not None and not isinstance(script, str):
+    if not isinstance(script, str):
         raise TypeError(f"a warm-up is JavaScript as a str, not {type(script).__name__}")
 
 

@@ -45,7 +45,8 @@ cdef class Context:
         if self._isolate is None:
             raise ClosedError("this context was never initialised")
         if self._isolate.closed:
-            raise ClosedError("this context's isolate is closed")
+            raise ClosedError("this context's isolate is closed" if self._isolate._scripts is None else
+                              "this context's snapshot creator has ended, or nothing held it any more")
         if self._impl.get().closed():
             raise ClosedError("this context is closed")
         return self._impl.get()
