@@ -40,7 +40,9 @@ def load(creator, look="1"):
     blob = creator.create_blob()
     for _ in "12":
         with Isolate(blob, external_references=blob.external_references) as isolate:
-            isolate.new_context().eval(look)
+            context = isolate.new_context()
+            isolate.low_memory_notification()  # what is wrong in a heap may show only when V8 goes through all of it
+            context.eval(look)
 
 def main():
 {program}

@@ -76,14 +76,13 @@ def test_everything_that_a_context_can_hold_is_its_own(child_ok):
     script = """
         class A extends Array { #p = new Map([[{}, []]]) }
         var things = [new A(), new Proxy({}, {}), new Error("x"), (function* () { yield 1 })(), Promise.resolve(1), /x/g,
-          [][Symbol.iterator](), Symbol("s"), Symbol.for("t"), new Float64Array(9), new DataView(new ArrayBuffer(8)),
+          [][Symbol.iterator](), Symbol("s"), Symbol.for("t"), new Float64Array(9),
+          new DataView(new ArrayBuffer(8)),
           new WeakMap([[{}, 1]]), new WeakRef({}), async () => {}, function () {}.bind({}), Object.freeze({a: 1}),
           new Date(0), JSON, Math, Intl, globalThis, eval, new Function("return this"), `${1}`, 10n ** 30n];
         things.push(things);
         for (let i = 0; i < 1000; i++) things.slice(0, 3).map(String.raw.bind(null, {raw: []}));
     """
-    code = (
-        START
-        + f"    f = print\n    for ctx in (one, two): ctx.eval({script!r})\n    two.globals['x'] = one.globals['o']\n"
-    )
-    assert child_ok(code + "    two.eval('x = 1')" + END) == "made\n"
+    setup = f"    f = print\n    for ctx in (one, two): ctx.eval({script!r})\n"
+    mixed = "    two.globals['x'] = one.globals['o']; two.eval('x = 1')"
+    assert child_ok(START + setup + mixed + END) == "made\n"
