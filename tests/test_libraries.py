@@ -1,11 +1,14 @@
 """Libraries that V8's builder would fail on, or that would kill V8: core-js, Vega, Luxon, SES as npm has them."""
 
 import json
+import re
+import time
+from pathlib import Path
 
 import pytest
 
 import v8snap
-from v8snap import SnapshotCreator, gap
+from v8snap import SnapshotCreator, demo, gap
 
 pytestmark = pytest.mark.slow
 
@@ -143,3 +146,27 @@ def test_ses_lockdown_is_refused_with_what_it_froze(library):
     with pytest.raises(v8snap.UnserializableError, match="frozen") as raised:
         sc.create_blob()
     assert len(raised.value.paths) > 1
+
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "snapshots.md").read_text()
+
+
+def recipe(name):
+    """A script of the documents."""
+    return re.search(rf'^{name} = """(.*?)"""', DOCUMENT, re.DOTALL | re.MULTILINE)[1]
+
+
+def test_the_documents_stand_ins_for_intl_with_a_library_that_formatted(library):
+    scripts = {"lazy.js": recipe("LAZY"), "luxon.js": library(*LUXON), "use.js": DATE, "end.js": "restoreIntl()"}
+    with v8snap.Isolate(v8snap.build(scripts)) as iso:
+        assert iso.new_context().eval(DATE) == "5. Januar 2020"
+
+
+@pytest.mark.parametrize("program", ["typescript", "babel"])
+def test_the_documents_clock_makes_builds_the_same(program):
+    files = [(path.name, path.read_text()) for path in demo.program_files(demo.PROGRAMS[program])]
+    scripts = [("clock.js", recipe("CLOCK")), *files, ("end.js", "startClock()")]
+    one = v8snap.build(scripts, deterministic=True)
+    time.sleep(0.01)
+    assert v8snap.compare(one, v8snap.build(scripts, deterministic=True)) is None
+    assert v8snap.compare(*(v8snap.build(files, deterministic=True) for _ in "12")) is not None

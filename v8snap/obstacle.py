@@ -29,7 +29,7 @@ class Obstacle(NamedTuple):
     def of(cls, path: str, what: str, context: str | int | None) -> Obstacle:
         """From what the engine found: `what` is a constructor's name, or "" for the whole heap."""
         if not what:
-            return cls(path, "the heap is too large: V8 keeps a snapshot within 2 GiB", context)
+            return cls(path, "the heap is too large for a snapshot: more than 1 GiB", context)
         if what == "[[frozen]]":
             return cls(path, "frozen, fixed or missing, and V8 adds properties there when it loads a snapshot", context)
         if what == "[[foreign]]":

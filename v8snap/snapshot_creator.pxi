@@ -17,8 +17,9 @@ cdef class SnapshotCreator:
     Use it in a ``with`` block. Leaving the block makes the blob (`blob`), unless `create_blob` was called; leaving it
     by an exception makes none, and the exception goes on. It belongs to the thread that made it.
 
-    While a snapshot is built V8 is a smaller engine: no WebAssembly, SharedArrayBuffer or Atomics, none of its newest
-    library functions, and errors have no ``stack`` (`JSError` has one all the same). The restored isolate has it all.
+    While a snapshot is built V8 is a smaller engine: no WebAssembly, SharedArrayBuffer or Atomics, stand-ins for its
+    newest library functions (`builtin_gap`), and errors have no ``stack`` (`JSError` has one all the same). The restored
+    isolate has it all.
 
     Parameters
     ----------

@@ -267,7 +267,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       }
     }
     if (refusal.why == Why::kTooLarge) {
-      throw_unserializable("the heap is too large for a snapshot, which V8 keeps within 2 GiB", no_paths());
+      throw_unserializable("the heap is too large for a snapshot: more than 1 GiB", no_paths());
     }
     if (refusal.why == Why::kRestless) throw_restless();
     if (refusal.why == Why::kObstacles) throw_obstacles(refusal.found);
