@@ -278,18 +278,26 @@ def test_exit_with_many_daemon_threads(child):
 
 
 @pytest.mark.parametrize(("ending", "status"), [("os._exit(5)", 5), ("sys.exit(6)", 6), ("pass", 1), ("1 / 0", 1)])
-def test_a_callback_that_forks(child, ending, status):
+@pytest.mark.parametrize(
+    "use",
+    [
+        "ctx.globals['fork'] = fork; ctx.eval('fork()')",
+        "ctx.import_module('a', resolve=lambda specifier, importer: str(fork() and 1) if importer else 'import \"b\"')",
+        "ctx.to_js([type('Number', (), {'__index__': lambda self: fork()})()])",
+    ],
+)
+def test_a_callback_that_forks(child, use, ending, status):
     code = f"""
         import os, sys, warnings, v8snap
         warnings.simplefilter("ignore", DeprecationWarning)
         ctx = v8snap.Isolate().new_context()
         def fork():
+            global pid
             pid = os.fork()
             if pid == 0:
                 {ending}
             return pid
-        ctx.globals["fork"] = fork
-        pid = ctx.eval("fork()")
+        {use}
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), ctx.eval("1 + 1"))
     """
     done = child(code)

@@ -75,7 +75,8 @@ def test_everything_that_a_context_can_hold_is_its_own(child_ok):
     """The search takes nothing of V8's that contexts share for a way from one to the other."""
     script = """
         class A extends Array { #p = new Map([[{}, []]]) }
-        var things = [new A(), new Proxy({}, {}), new Error("x"), (function* () { yield 1 })(), Promise.resolve(1), /x/g,
+        var things = [new A(), new Proxy({}, {}), new Error("x"), (function* () { yield 1 })(), Promise.resolve(1),
+          /x/g,
           [][Symbol.iterator](), Symbol("s"), Symbol.for("t"), new Float64Array(9),
           new DataView(new ArrayBuffer(8)),
           new WeakMap([[{}, 1]]), new WeakRef({}), async () => {}, function () {}.bind({}), Object.freeze({a: 1}),

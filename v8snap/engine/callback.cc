@@ -89,13 +89,17 @@ void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
   }
 }
 
-// The callback forked, and this is the child: V8's frames are below, and V8's memory is not there.
-[[noreturn]] void end_forked_child() {
+}  // namespace
+
+void end_forked_child(const IsolateImpl& isolate) {
+  if (!isolate.forked()) return;
   if (PyErr_Occurred() != nullptr) PyErr_Print();  // exits as it says, for SystemExit
   std::fputs("v8snap: a child forked in a JavaScript callback can't return from it: end it with os._exit()\n", stderr);
   std::fflush(nullptr);
   _exit(1);
 }
+
+namespace {
 
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (isolate.current == nullptr) {
@@ -120,7 +124,7 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
     PyTuple_SET_ITEM(arguments.get(), i, checked(to_python(context, info[i])).release());
   }
   PyRef result(PyObject_CallObject(callable.get(), arguments.get()));
-  if (isolate.forked()) end_forked_child();
+  end_forked_child(isolate);
   if (!result) throw PythonError();
   info.GetReturnValue().Set(from_python(context, result.get()));
 }

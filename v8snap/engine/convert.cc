@@ -234,7 +234,9 @@ class FromPython {
     if (PyList_Check(object) || PyTuple_Check(object)) return container(object, &FromPython::fill_array);
     if (PyCallable_Check(object)) return function_from_callable(context_, object);
     if (PyIndex_Check(object)) {
-      PyRef number = checked(PyNumber_Index(object));
+      PyRef number(PyNumber_Index(object));
+      end_forked_child(context_.isolate());
+      if (!number) throw PythonError();
       return int_to_v8(isolate_, local_, number.get(), false);
     }
     throw_conversion(std::string("no JavaScript value for Python's ") + Py_TYPE(object)->tp_name);

@@ -443,6 +443,9 @@ const ProxyHooks& proxy_hooks();
 // ---------------------------------------------------------------- callbacks
 
 void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info);
+// After Python code that ran in the middle of something of V8's: if it forked and this is the child, ends the process, for
+// V8's frames are below and V8's memory is not there.
+void end_forked_child(const IsolateImpl& isolate);
 // A JavaScript function for a Python callable; in a creator only for a registered one.
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable);
 v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name);

@@ -94,7 +94,9 @@ class Graph {
       v8::Local<v8::String> specifier = compat::module_request_specifier(local_, requests, i);
       PyRef text = checked(string_to_python(isolate_, specifier));
       // resolve(specifier, importer) gives (name, source).
-      PyRef found = checked(PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
+      PyRef found(PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
+      end_forked_child(context_.isolate());
+      if (!found) throw PythonError();
       (void)context_.local();  // it may have closed the context
       PyObject *name, *source;
       if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
