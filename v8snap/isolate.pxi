@@ -299,7 +299,14 @@ cdef class Isolate:
         return self._ptr().heap_statistics()
 
     def low_memory_notification(self):
-        """Collect garbage as thoroughly as V8 can."""
+        """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
+
+        Raises
+        ------
+        JSMemoryError, JSTerminatedError
+            Where a finalizer was stopped. What one throws goes to `sys.unraisablehook`.
+        ClosedError, WrongThreadError
+        """
         self._ptr().low_memory_notification()
 
     def terminate(self):

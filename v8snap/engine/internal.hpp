@@ -233,9 +233,9 @@ class IsolateImpl final : public Isolate {
   ContextImpl* some_context() const;  // an open one, or null
   void drain() noexcept;
 
-  // Collects garbage and runs the tasks that this posts; how many calls of JavaScript they made (finalizers). Without
+  // Runs the tasks that a collection of garbage posted; how many calls of JavaScript they made (finalizers). Without
   // the GIL.
-  int collect_and_pump();
+  int run_tasks();
   // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
   void keep(long id, PyObject* object);
   void forget(long id);
@@ -443,8 +443,8 @@ const ProxyHooks& proxy_hooks();
 // ---------------------------------------------------------------- callbacks
 
 void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info);
-// After Python code that ran in the middle of something of V8's: if it forked and this is the child, ends the process, for
-// V8's frames are below and V8's memory is not there.
+// After Python code that ran in the middle of something of V8's: if it forked and this is the child, ends the process,
+// for V8's frames are below and V8's memory is not there.
 void end_forked_child(const IsolateImpl& isolate);
 // A JavaScript function for a Python callable; in a creator only for a registered one.
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable);

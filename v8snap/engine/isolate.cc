@@ -426,7 +426,11 @@ ContextImpl* IsolateImpl::some_context() const {
 
 void IsolateImpl::low_memory_notification() {
   Entry entry(*this);
-  // Finalizers run, which is running JavaScript: it needs a context to be stopped in.
+  {
+    GilRelease nogil;
+    v8->LowMemoryNotification();
+  }
+  // Finalizers are JavaScript: there has to be a context to run and stop them in.
   std::unique_ptr<Context> made;
   ContextImpl* context = some_context();
   if (context == nullptr) {
@@ -436,16 +440,15 @@ void IsolateImpl::low_memory_notification() {
   v8::TryCatch caught(v8);
   {
     RunScope run(*context, 0);
-    collect_and_pump();
+    run_tasks();
   }
   check_run(*context, caught, false);
 }
 
-int IsolateImpl::collect_and_pump() {
+int IsolateImpl::run_tasks() {
   static const auto count_call = [](v8::Isolate* isolate) {
     ++static_cast<IsolateImpl*>(isolate->GetData(0))->task_calls;
   };
-  v8->LowMemoryNotification();
   task_calls = 0;
   v8->AddBeforeCallEnteredCallback(count_call);
   v8->AddMessageListener(report_unraisable);  // none may be there when a blob is made

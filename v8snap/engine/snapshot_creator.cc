@@ -194,18 +194,21 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       (void)run_what_waits(anchor);  // while Python's values are still there for it
     }
     quiesce();
-    std::vector<v8::Local<v8::Context>> contexts = {parts_->standard.Get(isolate_.v8)};
-    for (const auto& each : parts_->added) {
-      if (each != parts_->standard) contexts.push_back(each.Get(isolate_.v8));
-    }
-    for (v8::Local<v8::Context> each : contexts) {
-      ContextImpl context(isolate_, each);
-      finish_creator_context(context);
-    }
+    finish_contexts();
     // Nothing may run after that: what it makes of the built-ins was looked at.
     isolate_.reset_handles();
     ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
     if (run_what_waits(anchor) != 0) throw_restless();
+  }
+
+  void finish_contexts() {
+    ContextImpl standard(isolate_, parts_->standard.Get(isolate_.v8));
+    finish_creator_context(standard);
+    for (const auto& each : parts_->added) {
+      if (each == parts_->standard) continue;
+      ContextImpl added(isolate_, each.Get(isolate_.v8));
+      finish_creator_context(added);
+    }
   }
 
   void check_data_contexts() const {
@@ -234,17 +237,30 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   // How many functions of JavaScript were called by finalizers.
   int run_what_waits(ContextImpl& anchor) {
     v8::Context::Scope scope(anchor.local());
-    int calls = 0;
-    v8::TryCatch caught(isolate_.v8);
-    {
-      RunScope run(anchor, 0);
+    run(anchor, [this] {
       isolate_.v8->PerformMicrotaskCheckpoint();
       isolate_.v8->ClearKeptObjects();
-      calls = isolate_.collect_and_pump();
+    });
+    {
+      GilRelease nogil;
+      isolate_.v8->LowMemoryNotification();
+    }
+    int calls = 0;
+    run(anchor, [this, &calls] {
+      calls = isolate_.run_tasks();
       isolate_.v8->PerformMicrotaskCheckpoint();
+    });
+    return calls;
+  }
+
+  template <class Function>
+  static void run(ContextImpl& anchor, Function&& function) {
+    v8::TryCatch caught(anchor.isolate().v8);
+    {
+      RunScope scope(anchor, 0);
+      function();
     }
     check_run(anchor, caught, false);
-    return calls;
   }
 
   [[noreturn]] static void throw_restless() {
@@ -303,7 +319,8 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     for (const CreatorParts::Datum& each : parts_->data)
       data.push_back({each.context.Get(isolate_.v8), each.value.Get(isolate_.v8), home_of(each)});
     reset();
-    if (isolate_.collect_and_pump() != 0) return {Why::kRestless, {}};
+    isolate_.v8->LowMemoryNotification();
+    if (isolate_.run_tasks() != 0) return {Why::kRestless, {}};
     v8::HeapStatistics statistics;
     isolate_.v8->GetHeapStatistics(&statistics);
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) return {Why::kTooLarge, {}};
