@@ -112,10 +112,9 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
   if (!context.is(isolate.v8->GetCurrentContext())) isolate.contexts_mixed = true;
   PyRef callable = callable_for(isolate, info.Data());
   if (!callable) {
-    v8::String::Utf8Value name(isolate.v8, info.Data());
-    isolate.v8->ThrowException(v8::Exception::ReferenceError(
-        message_from(isolate.v8, "no Python callable stands behind the external reference '" +
-                                     std::string(*name, static_cast<size_t>(name.length())) + "' here")));
+    isolate.v8->ThrowException(v8::Exception::ReferenceError(message_from(
+        isolate.v8,
+        "no Python callable stands behind the external reference '" + text_from(isolate.v8, info.Data()) + "' here")));
     return;
   }
   check_native_stack();

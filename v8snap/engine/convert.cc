@@ -380,6 +380,13 @@ PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string) {
   return PyUnicode_FromKindAndData(PyUnicode_2BYTE_KIND, units.data(), length);
 }
 
+std::string text_from(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  if (value.IsEmpty() || !value->IsString()) return "";
+  PyRef string = checked(string_to_python(isolate, value.As<v8::String>()));
+  PyRef bytes = checked(PyUnicode_AsEncodedString(string.get(), "utf-8", "surrogatepass"));
+  return {PyBytes_AS_STRING(bytes.get()), static_cast<size_t>(PyBytes_GET_SIZE(bytes.get()))};
+}
+
 v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string) {
   const Py_ssize_t length = PyUnicode_GET_LENGTH(string);
   if (length > v8::String::kMaxLength) throw_conversion("the string is longer than V8 can hold");

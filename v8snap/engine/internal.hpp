@@ -431,6 +431,8 @@ PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value);
 // What was attached to a snapshot; null where there is nothing (any more), or what is no value, such as a template.
 PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data);
 PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string);
+// A string as UTF-8, with lone surrogates as they are; "" for anything else. The way back is text_to_python().
+std::string text_from(v8::Isolate* isolate, v8::Local<v8::Value> value);
 // The same, going down into arrays and objects. JavaScript getters may run: inside a RunScope.
 PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value);
 // Python to V8, in `context`; containers are copied deeply. Throws Error or PythonError.

@@ -33,14 +33,11 @@ void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
 // standard output. Without the GIL.
 void report_unraisable(v8::Local<v8::Message> message, v8::Local<v8::Value>) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  const v8::String::Utf8Value text(isolate, message->Get());
-  const v8::String::Utf8Value script(isolate, message->GetScriptResourceName());
   const int line = message->GetLineNumber(isolate->GetCurrentContext()).FromMaybe(0);
   GilHold gil;
   try {
-    throw Error(ErrorCode::kJs, std::string(*text, static_cast<size_t>(text.length())) + " (" +
-                                    std::string(*script, static_cast<size_t>(script.length())) + ":" +
-                                    std::to_string(line) + ")");
+    const std::string place = text_from(isolate, message->GetScriptResourceName()) + ":" + std::to_string(line);
+    throw Error(ErrorCode::kJs, text_from(isolate, message->Get()) + " (" + place + ")");
   } catch (...) {
     raise_python_error();
   }

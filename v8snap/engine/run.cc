@@ -18,12 +18,11 @@ std::string format_trace(v8::Isolate* isolate, v8::Local<v8::StackTrace> trace) 
   std::string text;
   for (int i = 0; i < trace->GetFrameCount(); ++i) {
     v8::Local<v8::StackFrame> frame = trace->GetFrame(isolate, static_cast<uint32_t>(i));
-    v8::String::Utf8Value function(isolate, frame->GetFunctionName());
-    v8::String::Utf8Value script(isolate, frame->GetScriptName());
-    const std::string place = std::string(*script != nullptr ? *script : "<anonymous>") + ":" +
-                              std::to_string(frame->GetLineNumber()) + ":" + std::to_string(frame->GetColumn());
-    text += "\n    at ";
-    text += function.length() > 0 ? std::string(*function) + " (" + place + ")" : place;
+    const std::string function = text_from(isolate, frame->GetFunctionName());
+    const std::string script = text_from(isolate, frame->GetScriptName());
+    const std::string place = (script.empty() ? "<anonymous>" : script) + ":" + std::to_string(frame->GetLineNumber()) +
+                              ":" + std::to_string(frame->GetColumn());
+    text += "\n    at " + (function.empty() ? place : function + " (" + place + ")");
   }
   return text;
 }
@@ -153,8 +152,7 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
     stack = text_or_none(isolate, property(context, error, "stack"));
     add_fact(described, "cause", describe_cause(context, property(context, error, "cause"), depth + 1));
   }
-  v8::String::Utf8Value uncaught(isolate, ask(context, [&] { return message->Get(); }));
-  described.summary = *uncaught != nullptr ? *uncaught : "error";
+  described.summary = text_from(isolate, ask(context, [&] { return message->Get(); }));
   constexpr const char* kPrefix = "Uncaught ";
   if (described.summary.rfind(kPrefix, 0) == 0) described.summary.erase(0, std::string(kPrefix).size());
   if (stack.get() == Py_None && !message->GetStackTrace().IsEmpty()) {
