@@ -18,8 +18,8 @@ cdef class SnapshotCreator:
     by an exception makes none, and the exception goes on. It belongs to the thread that made it.
 
     While a snapshot is built V8 is a smaller engine: no WebAssembly, SharedArrayBuffer or Atomics, stand-ins for its
-    newest library functions (`builtin_gap`), and errors have no ``stack`` (`JSError` has one all the same). The restored
-    isolate has it all.
+    newest library functions (`builtin_gap`), and errors have no ``stack`` (`JSError` has one all the same). The
+    restored isolate has it all.
 
     Parameters
     ----------
@@ -386,7 +386,7 @@ cdef class SnapshotCreator:
             raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
         finally:
             self._making = False
-        base = self._isolate._snapshot
+        of_base = () if self._isolate._snapshot is None else self._isolate._snapshot.external_references
         header = {
             "start": raw[:file_format.UNCHECKED].hex(),
             "v8_version": v8_version(),
@@ -398,7 +398,7 @@ cdef class SnapshotCreator:
             "isolate_data_places": impl.isolate_data_places(),
             "context_data": self._context_data_names(),
             "context_data_counts": self._context_data_counts(),
-            "external_references": sorted({*impl.used_externals(), *(() if base is None else base.external_references)}),
+            "external_references": sorted(set(impl.used_externals()).union(of_base)),
             "metadata": metadata,
             "scripts": list(self._isolate._scripts),
         }
