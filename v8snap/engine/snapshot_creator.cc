@@ -113,6 +113,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       const std::vector<HeapRoot> parts = heap_roots();
       for (HeapObstacle& each : find_heap_obstacles(isolate_.v8, roots, scripts())) found.push_back(std::move(each));
       if (isolate_.contexts_mixed) {
+        compat::settle_buffers(isolate_.v8, false);
         for (HeapObstacle& each : find_foreign_objects(isolate_.v8, parts, scripts())) found.push_back(std::move(each));
       }
     }
@@ -327,11 +328,11 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     if (statistics.used_global_handles_size() != 0 || has_large_buffers(isolate_.v8)) {
       return {Why::kObstacles, find_heap_obstacles(isolate_.v8, roots, sources)};
     }
+    compat::settle_buffers(isolate_.v8, true);
     if (isolate_.contexts_mixed) {
       std::vector<HeapObstacle> foreign = find_foreign_objects(isolate_.v8, roots, sources);
       if (!foreign.empty()) return {Why::kObstacles, std::move(foreign)};
     }
-    compat::forget_empty_buffers(isolate_.v8);
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});

@@ -146,8 +146,9 @@ inline std::vector<v8::Local<v8::Object>> buffers_larger_than(v8::Isolate* isola
 }
 
 // V8 10 writes the address of an empty ArrayBuffer's native part into the blob, and whoever loads that dies of its
-// first garbage collection. Later versions write null, which this puts there: the collector then frees that part, of
-// which an empty buffer has no need. Inside a context.
+// first garbage collection. Later versions write null, which this puts there if `forget` is true: the collector then
+// frees that part, of which an empty buffer has no need. Either way small typed arrays, which had none yet, have
+// buffers afterwards. Inside a context.
 #if V8_MAJOR_VERSION < 11
 // As V8's src/debug/debug-interface.h has it; null where the library doesn't export it.
 struct QueryObjectPredicate {
@@ -161,25 +162,28 @@ v8_query_objects(v8::Local<v8::Context>, QueryObjectPredicate*, void*) __asm__(
     "20QueryObjectPredicateEPNS_21PersistentValueVectorINS_6ObjectENS_"
     "34DefaultPersistentValueVectorTraitsEEE");
 
-inline void forget_empty_buffers(v8::Isolate* isolate) {
+inline void settle_buffers(v8::Isolate* isolate, bool forget) {
   // Behind map, properties and elements: both lengths, then these.
   constexpr int kBackingStore = 5, kExtension = 6;
   struct Forget final : QueryObjectPredicate {
+    explicit Forget(bool is_wanted) : wanted(is_wanted) {}
     static uintptr_t* fields(v8::Local<v8::Object> object) {
       return reinterpret_cast<uintptr_t*>(*reinterpret_cast<uintptr_t*>(*object) - v8::internal::kHeapObjectTag);
     }
     bool Filter(v8::Local<v8::Object> object) override {
-      if (object->IsArrayBuffer() && object.As<v8::ArrayBuffer>()->ByteLength() == 0) fields(object)[kExtension] = 0;
+      const bool empty = object->IsArrayBuffer() && object.As<v8::ArrayBuffer>()->ByteLength() == 0;
+      if (empty && wanted) fields(object)[kExtension] = 0;
       return false;
     }
-  } forget;
+    bool wanted;
+  } predicate(forget);
   v8::Local<v8::ArrayBuffer> probe = v8::ArrayBuffer::New(isolate, 8);
   const auto memory = reinterpret_cast<uintptr_t>(probe->GetBackingStore()->Data());
   if (&v8_query_objects == nullptr || Forget::fields(probe)[kBackingStore] != memory) return;
-  v8_query_objects(isolate->GetCurrentContext(), &forget, nullptr);
+  v8_query_objects(isolate->GetCurrentContext(), &predicate, nullptr);
 }
 #else
-inline void forget_empty_buffers(v8::Isolate*) {}
+inline void settle_buffers(v8::Isolate*, bool) {}
 #endif
 
 // A snapshot creator and its isolate, disposed of together.
