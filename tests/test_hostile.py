@@ -251,7 +251,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("what", CASES)
+SLOW = {"without a limit of its own"}
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.slow] if what in SLOW else []) for what in CASES]
+)
 def test_it_lives(child_ok, what):
     code = "import os, signal, sys, threading, time, v8snap\n" + "\n".join(
         line[8:] for line in CASES[what].splitlines()

@@ -207,6 +207,7 @@ def test_warm_up_errors_are_the_same_in_a_helper_and_here(make_blob, isolated):
             warm_up(cold, wrong, isolated=isolated)
 
 
+@pytest.mark.slow
 def test_v8s_death_in_a_warm_up_is_an_exception(make_blob):
     with pytest.raises((v8snap.JSMemoryError, v8snap.SnapshotBuildCrashed)):
         warm_up(make_blob(), "new Array(2**30).fill(0)")
