@@ -327,3 +327,16 @@ def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch)
     blob = v8snap.builder._make_in_helper(job, [b"export const n = 1"], rehashable=True)
     assert not blob.can_be_rehashed
     assert [each["one_hash_seed"] for each in jobs] == ([True, False] if V8_MAJOR < 11 else [False])
+
+
+@pytest.mark.parametrize("flag", ["--hash_seed=7", "--no-rehash-snapshot"])
+def test_a_hash_seed_of_ones_own_is_kept(child_ok, flag):
+    code = f"""
+        import v8snap
+        v8snap.set_flags({flag!r})
+        run_job, jobs = v8snap.helper.run_job, []
+        v8snap.helper.run_job = lambda job, *rest: jobs.append(job) or run_job(job, *rest)
+        with v8snap.Isolate(v8snap.build({{"a.js": "var x = 1"}})) as iso:
+            print(iso.new_context().eval("x"), [job["one_hash_seed"] for job in jobs])
+    """
+    assert child_ok(code) == "1 [False]\n"

@@ -152,7 +152,7 @@ def build(
     module_sources = read_modules(modules)
     if warmup is not None:
         _check_warm_up(warmup)
-    _Clock(timeout)
+    _Clock(timeout)  # refuses what is none
     if not isolated:
         if deterministic:
             raise ValueError("a deterministic build needs a helper process: V8's seeds are fixed there")
@@ -196,7 +196,7 @@ def _make_in_helper(job: dict[str, Any], parts: Sequence[bytes | memoryview], *,
     `rehashable`: whether the heap is likely to be. If it isn't, it keeps the seed it was made under, which then must be
     one that nobody knows.
     """
-    has_own_seed = any(flag.startswith(("--hash-seed", "--no-rehash-snapshot")) for flag in flags())
+    has_own_seed = any(flag.replace("_", "-").startswith(("--hash-seed", "--no-rehash-snapshot")) for flag in flags())
     one_seed = rehashable and read_only_heaps_can_be_alike() and not has_own_seed
     result, raw = helper.run_job({**job, "one_hash_seed": one_seed}, parts, job["timeout"])
     blob = StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
@@ -306,7 +306,7 @@ def warm_up(
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
     _check_warm_up(script)
-    _Clock(timeout)
+    _Clock(timeout)  # refuses what is none
     given = as_mapping(external_references)
     code = FunctionCodeHandling(function_code)
     index = None if context is None else blob._context_index(context)
