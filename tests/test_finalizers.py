@@ -57,7 +57,7 @@ def test_one_that_never_rests(child_ok):
         "registry.register({}, n)",
         "try:\n    sc.create_blob()\nexcept v8snap.UnserializableError as error:\n    print(error)",
     )
-    assert "never comes to rest" in child_ok(code)
+    assert "doesn't come to rest" in child_ok(code)
 
 
 def test_nothing_more_goes_into_a_blob_that_is_being_made(child_ok):
@@ -140,3 +140,94 @@ def test_with_no_context_at_all():
         iso.low_memory_notification()
         iso.new_context().close()
         iso.low_memory_notification()
+
+
+DROPS = {
+    "by the finalizer itself": """
+        def f():
+            global ctx
+            ctx = None
+        ctx.globals["f"] = f
+        ctx.eval("var r = new FinalizationRegistry(() => { f() }); r.register({}, 1); r.register({}, 2); 1")
+        iso.low_memory_notification()
+    """,
+    "by another thread, while V8 collects": """
+        keep = iso.new_context()
+        keep.eval("var big = []; for (let i = 0; i < 5e5; i++) big.push({i}); 1")
+        for _ in range(20):
+            box = [iso.new_context()]
+            box[0].eval("var r = new FinalizationRegistry(() => { try { null.x } catch {} }); r.register({}, 1); 1")
+            threading.Timer(0.01, box.clear).start()
+            iso.low_memory_notification()
+    """,
+    "in the middle of a call, where its handle can't be given back yet": """
+        def f():
+            other = iso.new_context()
+            del other
+            iso.low_memory_notification()
+        ctx.globals["f"] = f
+        ctx.eval("var r = new FinalizationRegistry((x) => { [1].map(String) }); r.register({}, 1); f()")
+        for _ in range(20):
+            ctx.eval("r.register({}, 1); f()")
+    """,
+    "by the hook that is told of exceptions": """
+        def hook(args):
+            global ctx
+            ctx = None
+        sys.unraisablehook = hook
+        ctx.eval("var r = new FinalizationRegistry(() => { throw 1 }); r.register({}, 1); r.register({}, 2); 1")
+        iso.low_memory_notification()
+    """,
+    "while it is being deallocated": """
+        import weakref
+        for _ in range(3):
+            ctx = iso.new_context()
+            ctx.eval("var r = new FinalizationRegistry(() => {}); r.register({}, 1); 1")
+            holder = type("Holder", (), {})()
+            weakref.finalize(holder, iso.low_memory_notification)
+            holder.ctx = ctx
+            del ctx, holder
+    """,
+}
+
+
+@pytest.mark.parametrize("drop", DROPS)
+def test_contexts_that_are_dropped_meanwhile(child_ok, drop):
+    code = "import sys, threading, v8snap\niso = v8snap.Isolate()\nctx = iso.new_context()\n"
+    code += "\n".join(line[8:] for line in DROPS[drop].splitlines())
+    assert child_ok(code + "\niso.close()\nprint('end')") == "end\n"
+
+
+def test_a_long_chain_comes_to_rest(child_ok):
+    code = """
+        import v8snap
+        with v8snap.SnapshotCreator() as sc:
+            sc.context.eval('''
+                var n = 0;
+                var r = new FinalizationRegistry((held) => { n++ });
+                (() => {
+                  let next = {};
+                  r.register(next, 0);
+                  for (let i = 0; i < 60; i++) { const target = {}; r.register(target, next); next = target }
+                })();
+            ''')
+        with v8snap.Isolate(sc.blob) as iso:
+            print(iso.new_context().eval("n"))
+    """
+    assert child_ok(code) == "61\n"
+
+
+def test_objects_can_be_passed_where_no_context_is_open(child_ok):
+    code = """
+        import sys, v8snap
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        seen = []
+        def close():
+            ctx.close()
+            iso.low_memory_notification()
+        ctx.globals["f"], ctx.globals["close"] = (lambda array: seen.append(array.to_py())), close
+        ctx.eval("var r = new FinalizationRegistry((n) => f([n])); (() => r.register({}, 5))(); close(); 1")
+        print(seen)
+    """
+    assert child_ok(code) == "[[5]]\n"

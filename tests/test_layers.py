@@ -211,3 +211,12 @@ def test_warm_up_errors_are_the_same_in_a_helper_and_here(make_blob, isolated):
 def test_v8s_death_in_a_warm_up_is_an_exception(make_blob):
     with pytest.raises((v8snap.JSMemoryError, v8snap.SnapshotBuildCrashed)):
         warm_up(make_blob(), "new Array(2**30).fill(0)")
+
+
+def test_warm_up_of_raw_bytes_and_wrong_arguments(make_blob):
+    cold = make_blob()
+    with Isolate(warm_up(bytes(cold), "run()")) as iso:
+        assert iso.new_context().globals["run"]() == 7
+    for blob, context in (("path", None), (None, None), (5, None), (cold, b"x"), (cold, 1.5)):
+        with pytest.raises(TypeError):
+            warm_up(blob, "1", context=context)

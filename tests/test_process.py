@@ -340,3 +340,18 @@ def test_a_hash_seed_of_ones_own_is_kept(child_ok, flag):
             print(iso.new_context().eval("x"), [job["one_hash_seed"] for job in jobs])
     """
     assert child_ok(code) == "1 [False]\n"
+
+
+def test_a_plain_isolate_after_its_helper_failed_once(child_ok):
+    code = """
+        import sys, v8snap
+        iso = v8snap.Isolate(v8snap.build({"a": "var a = 1"}))
+        program, sys.executable = sys.executable, ""
+        for _ in range(2):
+            try:
+                print(v8snap.Isolate().new_context().eval("1 + 1"), end=" ")
+            except v8snap.SnapshotConflictError:
+                print("refused", end=" ")
+            sys.executable = program
+    """
+    assert child_ok(code) == {10: "refused 2 ", 11: "refused refused "}.get(V8_MAJOR, "2 2 ")

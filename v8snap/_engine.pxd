@@ -130,6 +130,7 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         PyObject* data(Context& context, size_t index) except +raise_python_error
         object heap_statistics() except +raise_python_error
         void low_memory_notification() except +raise_python_error
+        cbool has_open_context() except +raise_python_error
         void terminate() except +raise_python_error
 
     unique_ptr[Isolate] create_isolate(const IsolateOptions& options) except +raise_python_error

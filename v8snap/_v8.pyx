@@ -20,7 +20,6 @@ cimport v8snap._engine as engine
 import atexit
 import collections.abc
 import enum
-import functools
 import hashlib
 import operator
 import os

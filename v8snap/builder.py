@@ -248,7 +248,7 @@ def build_here(
 
 
 def warm_up(
-    blob: StartupData,
+    blob: StartupData | bytes | bytearray | memoryview,
     script: str,
     *,
     name: str = "<warmup>",
@@ -269,7 +269,7 @@ def warm_up(
 
     Parameters
     ----------
-    blob : StartupData
+    blob : StartupData | bytes-like
     script : str
         What is typical of the later use, such as one call of each important function.
     name : str
@@ -305,6 +305,8 @@ def warm_up(
 
     See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
+    if not isinstance(blob, StartupData):
+        blob = StartupData(blob)
     _check_warm_up(script)
     _Clock(timeout)  # refuses what is none
     given = as_mapping(external_references)

@@ -140,13 +140,13 @@
     };
   };
 
-  // The path of what V8 can't add to, or of the property that is in its way; or undefined.
+  // The path of what V8 can't add to, or of the property that is in its way; or undefined. V8 would add to what a script put
+  // in an object's place, too, but dies of much that may be there, and a Proxy can't be told from an object.
   const problemOf = ({ holder, place, key, path, name }) => {
     const found = place === undefined ? holder : own(place.owner, place.key)?.value;
-    if (!isObject(found) || !isExtensible(found)) return path;
-    const property = own(found, key);
-    // What a script put into V8's own object can be taken away, unless it is fixed.
-    return property !== undefined && (found !== holder || !property.configurable) ? name : undefined;
+    if (found !== holder || !isExtensible(holder)) return path;
+    const property = own(holder, key);
+    return property !== undefined && !property.configurable ? name : undefined;
   };
 
   // A property descriptor, or undefined. What is left out of `with` follows its function.

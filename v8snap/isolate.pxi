@@ -29,14 +29,19 @@ def _as_startup_data(snapshot):
     return StartupData(snapshot)
 
 
-@functools.cache
+_empty = None
+
+
 def _empty_snapshot():
-    """A snapshot of nothing, made as all others are; None where that fails."""
+    """A snapshot of nothing, made as all others are, once; None where that fails."""
+    global _empty
     from v8snap.builder import build
-    try:
-        return build({})
-    except errors.V8SnapError:
-        return None
+    if _empty is None:
+        try:
+            _empty = build({})
+        except (errors.V8SnapError, OSError):
+            return None
+    return _empty
 
 
 def _as_externals(external_references):
@@ -239,8 +244,6 @@ cdef class Isolate:
         return Context._adopt(self, move(impl.context_from_snapshot(index)), index)
 
     def _context_index(self, which):
-        if not isinstance(which, str):
-            which = operator.index(which)
         if self._snapshot is None:
             raise NotInSnapshotError(f"there is no context {which!r}: this isolate was not started from a snapshot")
         return self._snapshot._context_index(which)
@@ -307,7 +310,11 @@ cdef class Isolate:
             Where a finalizer was stopped. What one throws goes to `sys.unraisablehook`.
         ClosedError, WrongThreadError
         """
-        self._ptr().low_memory_notification()
+        cdef engine.Isolate* impl = self._ptr()
+        cdef Context kept = None
+        if not impl.has_open_context():
+            kept = self.new_context()  # finalizers of contexts that are closed run as well
+        impl.low_memory_notification()
 
     def terminate(self):
         """Stop the JavaScript that is running, from any thread: its caller gets `JSTerminatedError`.

@@ -282,6 +282,7 @@ class StartupData(_v8.BlobBuffer):
             if which not in names:
                 raise NotInSnapshotError(f"the snapshot has no context named {which!r}, only {list(names)}")
             return names.index(which)
+        which = operator.index(which)
         if not 0 <= which < len(names):
             raise NotInSnapshotError(
                 f"the snapshot has no context {which}: it has {len(names)} besides the default one"

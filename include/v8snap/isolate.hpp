@@ -44,7 +44,9 @@ class Isolate {
   // Isolate data of the blob, fetched in `context`; null without an error where there is none (any more).
   virtual PyObject* data(Context& context, size_t index) = 0;
   virtual PyObject* heap_statistics() = 0;
+  // Finalizers run in an open context; they wait where there is none.
   virtual void low_memory_notification() = 0;
+  virtual bool has_open_context() = 0;
   // Stops the JavaScript that is running, from any thread. Nothing happens where none runs.
   virtual void terminate() = 0;
 };

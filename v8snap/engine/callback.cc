@@ -70,7 +70,11 @@ void pass_on_exception(IsolateImpl& isolate) {
   }
   const PyRef exception = take_python_exception();
   v8::Local<v8::Value> error = thrown_before(isolate, exception.get());
-  if (error.IsEmpty()) error = v8::Exception::Error(message_from(isolate.v8, summary_of(exception.get())));
+  if (error.IsEmpty()) {
+    const std::string summary = summary_of(exception.get());
+    end_forked_child(isolate);
+    error = v8::Exception::Error(message_from(isolate.v8, summary));
+  }
   auto record = std::make_unique<ThrownException>();
   record->id = isolate.next_id++;
   isolate.keep(record->id, exception.get());
@@ -91,12 +95,15 @@ void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
 
 }  // namespace
 
-void end_forked_child(const IsolateImpl& isolate) {
-  if (!isolate.forked()) return;
+void end_forked_child() {
   if (PyErr_Occurred() != nullptr) PyErr_Print();  // exits as it says, for SystemExit
   std::fputs("v8snap: a child forked in a JavaScript callback can't return from it: end it with os._exit()\n", stderr);
   std::fflush(nullptr);
   _exit(1);
+}
+
+void end_forked_child(const IsolateImpl& isolate) {
+  if (isolate.forked()) end_forked_child();
 }
 
 namespace {
@@ -143,6 +150,7 @@ v8::Local<v8::Function> new_function(ContextImpl& context, v8::Local<v8::Value> 
   }
   if (callable != nullptr) {
     PyRef name(PyObject_GetAttrString(callable, "__name__"));
+    end_forked_child(context.isolate());
     if (name && PyUnicode_Check(name.get())) {
       function->SetName(string_from_python(context.isolate().v8, name.get()));
     }

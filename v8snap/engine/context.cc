@@ -10,7 +10,10 @@ ContextImpl::ContextImpl(IsolateImpl& isolate, v8::Local<v8::Context> context)
   slot_->context_handle.Reset(isolate.v8, context);
 }
 
-ContextImpl::~ContextImpl() { isolate_.release(slot_); }
+ContextImpl::~ContextImpl() {
+  slot_->context = nullptr;  // it may stay linked for a while
+  isolate_.release(slot_);
+}
 
 v8::Local<v8::Context> ContextImpl::local() const {
   if (slot_->closed) throw Error(ErrorCode::kClosed, "this context is closed");

@@ -79,6 +79,13 @@ void leave_threads_behind() noexcept;
 int threads_left_behind() noexcept;
 PyGILState_STATE take_gil();
 
+// Changes in the child at each fork.
+unsigned long fork_generation();
+// In the child of a fork in the middle of V8's work: V8's frames are below, and V8's memory is not there.
+[[noreturn]] void end_forked_child();
+// The same where `isolate` was made before the fork.
+void end_forked_child(const IsolateImpl& isolate);
+
 class GilRelease {
  public:
   GilRelease() : state_(PyEval_SaveThread()) {}
@@ -89,14 +96,19 @@ class GilRelease {
   PyThreadState* state_;
 };
 
+// For Python code in the middle of V8's: ends a child that was forked there.
 class GilHold {
  public:
   GilHold() : state_(take_gil()) {}
-  ~GilHold() { PyGILState_Release(state_); }
+  ~GilHold() {
+    if (forks_ != fork_generation()) end_forked_child();
+    PyGILState_Release(state_);
+  }
   GilHold(const GilHold&) = delete;
 
  private:
   PyGILState_STATE state_;
+  unsigned long forks_ = fork_generation();
 };
 
 // ---------------------------------------------------------------- process
@@ -109,8 +121,6 @@ void start_v8();
 // Throws kMemory where V8 would find no room for an isolate, as under a limit of the address space.
 void check_address_space();
 v8::Platform* v8_platform();
-// Changes in the child at each fork.
-unsigned long fork_generation();
 
 // The one table of native addresses that a heap may hold: append only, 0-terminated, the same on every path.
 const intptr_t* external_reference_table();
@@ -212,6 +222,7 @@ class IsolateImpl final : public Isolate {
   PyObject* data(Context& context, size_t index) override;
   PyObject* heap_statistics() override;
   void low_memory_notification() override;
+  bool has_open_context() override;
   void terminate() override;
 
   // Brings the V8 isolate to life: a plain one, or a creator's (`creator` is then filled).
@@ -230,7 +241,7 @@ class IsolateImpl final : public Isolate {
   void release(Slot* slot) noexcept;
   void close_slots(ContextImpl* of_context);
   std::vector<v8::Local<v8::Context>> open_contexts() const;
-  ContextImpl* some_context() const;  // an open one, or null
+  ContextImpl* some_context() const;  // an open one that Python has, or null
   void drain() noexcept;
 
   // Runs the tasks that a collection of garbage posted; how many calls of JavaScript they made (finalizers). Without
@@ -445,9 +456,6 @@ const ProxyHooks& proxy_hooks();
 // ---------------------------------------------------------------- callbacks
 
 void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info);
-// After Python code that ran in the middle of something of V8's: if it forked and this is the child, ends the process,
-// for V8's frames are below and V8's memory is not there.
-void end_forked_child(const IsolateImpl& isolate);
 // A JavaScript function for a Python callable; in a creator only for a registered one.
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable);
 v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name);

@@ -334,10 +334,12 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
   if (isolate.depth++ == 0) {
     isolate.v8->SetStackLimit(javascript_stack_limit());
     isolate.drain();
+    end_forked_child(isolate);
   }
 }
 
 Entry::~Entry() {
+  end_forked_child(isolate_);
   --isolate_.depth;
   handles_.reset();
   scope_.reset();
@@ -416,9 +418,16 @@ PyObject* IsolateImpl::heap_statistics() {
 
 ContextImpl* IsolateImpl::some_context() const {
   for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
-    if (slot->kind == LiveKind::kContext && !slot->closed) return slot->context;
+    const bool usable = slot->kind == LiveKind::kContext && !slot->closed && slot->context != nullptr;
+    PyObject* owner = usable ? slot->context->owner() : nullptr;
+    if (owner != nullptr && Py_REFCNT(owner) > 0) return slot->context;  // not one that is being deallocated
   }
   return nullptr;
+}
+
+bool IsolateImpl::has_open_context() {
+  Entry entry(*this);
+  return some_context() != nullptr;
 }
 
 void IsolateImpl::low_memory_notification() {
@@ -427,13 +436,10 @@ void IsolateImpl::low_memory_notification() {
     GilRelease nogil;
     v8->LowMemoryNotification();
   }
-  // Finalizers are JavaScript: there has to be a context to run and stop them in.
-  std::unique_ptr<Context> made;
+  // Finalizers are JavaScript: there has to be a context to run and stop them in, which must not go meanwhile.
   ContextImpl* context = some_context();
-  if (context == nullptr) {
-    made = new_context();
-    context = static_cast<ContextImpl*>(made.get());
-  }
+  if (context == nullptr) return;
+  const PyRef kept = PyRef::borrow(context->owner());
   v8::TryCatch caught(v8);
   {
     RunScope run(*context, 0);

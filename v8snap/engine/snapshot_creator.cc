@@ -226,8 +226,10 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   // Microtasks that are left would be lost, and a FinalizationRegistry with work to do kills V8. What Python held may
   // be its targets.
   void quiesce() {
-    constexpr int kRounds = 20;
-    for (int round = 0; round < kRounds; ++round) {
+    constexpr int kLeastRounds = 20;
+    constexpr double kSeconds = 2;
+    const double end = steady_seconds() + kSeconds;
+    for (int round = 0; round < kLeastRounds || steady_seconds() < end; ++round) {
       isolate_.reset_handles();
       ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
       if (run_what_waits(anchor) == 0) return;
@@ -265,8 +267,9 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   }
 
   [[noreturn]] static void throw_restless() {
-    throw_unserializable("a FinalizationRegistry never comes to rest: its callback keeps registering garbage",
-                         no_paths());
+    throw_unserializable(
+        "a FinalizationRegistry doesn't come to rest: each collection of garbage makes it call its function again",
+        no_paths());
   }
 
   PyRef serialize(bool keep) {
