@@ -21,7 +21,6 @@ import atexit
 import collections.abc
 import enum
 import hashlib
-import operator
 import os
 import platform
 import threading
