@@ -176,3 +176,20 @@ def test_the_gap_is_not_looked_for_in_a_heap_that_scripts_changed(child_ok, tmp_
         print(len(v8snap.builtin_gap()) > 5, "WebAssembly" in v8snap.builtin_gap())
     """
     assert child_ok(code, tmp_path / "base.v8snap").split() == ["True", "True"]
+
+
+def test_the_gap_is_looked_for_again_where_the_helper_failed(child_ok, make_blob, tmp_path):
+    make_blob().save(tmp_path / "base.v8snap")
+    code = """
+        import sys, v8snap
+        from v8snap import gap
+        isolate = v8snap.Isolate(v8snap.StartupData.load(sys.argv[1]))
+        program, sys.executable = sys.executable, ""
+        try:
+            v8snap.builtin_gap()
+        except v8snap.V8SnapError:
+            assert gap._gap is None
+        sys.executable = program
+        print(len(v8snap.builtin_gap()) > 5)
+    """
+    assert child_ok(code, tmp_path / "base.v8snap") == "True\n"

@@ -90,19 +90,21 @@ def _find() -> Gap:
         if _gap is None:
             _gap = []  # the creator that is made for the comparison asks too
             try:
-                _gap = _compare()
-            except SnapshotConflictError:
-                _gap = _compare_in_helper()
+                _gap = _compare_somewhere()
             except BaseException:
                 _gap = None
                 raise
         return _gap
 
 
-def _compare_in_helper() -> Gap:
-    """Where isolates of a snapshot are open, and V8's own can't be beside them."""
+def _compare_somewhere() -> Gap:
+    """In a helper process where isolates of a snapshot are open here, and V8's own can't be beside them."""
     from v8snap import helper
 
+    try:
+        return _compare()
+    except SnapshotConflictError:
+        pass
     helper.run_job({"do": "gap"}, [], None)  # and it is remembered
     return cast("Gap", _gap)
 
