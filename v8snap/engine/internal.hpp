@@ -435,6 +435,17 @@ auto run_js(ContextImpl& context, double timeout, Function&& function) {
   return maybe.ToLocalChecked();
 }
 
+// The same for what gives no value, such as V8's queues of JavaScript to run.
+template <class Function>
+void run_queued_js(ContextImpl& context, Function&& function) {
+  v8::TryCatch caught(context.isolate().v8);
+  {
+    RunScope scope(context, 0);
+    function();
+  }
+  check_run(context, caught, false);
+}
+
 // ---------------------------------------------------------------- conversion
 
 // V8 to Python: primitives by value, all else as a proxy. New reference.

@@ -440,12 +440,7 @@ void IsolateImpl::low_memory_notification() {
   ContextImpl* context = some_context();
   if (context == nullptr) return;
   const PyRef kept = PyRef::borrow(context->owner());
-  v8::TryCatch caught(v8);
-  {
-    RunScope run(*context, 0);
-    run_tasks();
-  }
-  check_run(*context, caught, false);
+  run_queued_js(*context, [this] { run_tasks(); });
 }
 
 int IsolateImpl::run_tasks() {

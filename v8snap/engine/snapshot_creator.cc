@@ -110,11 +110,11 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       GilRelease nogil;
       isolate_.v8->LowMemoryNotification();
       isolate_.v8->GetHeapStatistics(&statistics);
-      const std::vector<HeapRoot> parts = heap_roots();
       for (HeapObstacle& each : find_heap_obstacles(isolate_.v8, roots, scripts())) found.push_back(std::move(each));
       if (isolate_.contexts_mixed) {
         compat::settle_buffers(isolate_.v8, false);
-        for (HeapObstacle& each : find_foreign_objects(isolate_.v8, parts, scripts())) found.push_back(std::move(each));
+        for (HeapObstacle& each : find_foreign_objects(isolate_.v8, heap_roots(), scripts()))
+          found.push_back(std::move(each));
       }
     }
     if (statistics.used_heap_size() + statistics.external_memory() > kMostHeapBytes) found.push_back({"", "", -1});
@@ -240,7 +240,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   // How many functions of JavaScript were called by finalizers.
   int run_what_waits(ContextImpl& anchor) {
     v8::Context::Scope scope(anchor.local());
-    run(anchor, [this] {
+    run_queued_js(anchor, [this] {
       isolate_.v8->PerformMicrotaskCheckpoint();
       isolate_.v8->ClearKeptObjects();
     });
@@ -249,21 +249,11 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       isolate_.v8->LowMemoryNotification();
     }
     int calls = 0;
-    run(anchor, [this, &calls] {
+    run_queued_js(anchor, [this, &calls] {
       calls = isolate_.run_tasks();
       isolate_.v8->PerformMicrotaskCheckpoint();
     });
     return calls;
-  }
-
-  template <class Function>
-  static void run(ContextImpl& anchor, Function&& function) {
-    v8::TryCatch caught(anchor.isolate().v8);
-    {
-      RunScope scope(anchor, 0);
-      function();
-    }
-    check_run(anchor, caught, false);
   }
 
   [[noreturn]] static void throw_restless() {
