@@ -85,7 +85,9 @@ def test_javascript_can_catch_it(ctx):
         raise KeyError("café")
 
     ctx.globals["fail"] = fail
-    assert ctx.eval("try { fail() } catch (e) { [e instanceof Error, e.message].join() }") == "true,KeyError: 'café'"
+    assert ctx.eval("try { fail() } catch (e) { [e instanceof Error, e.name, e.message, e].join() }") == (
+        "true,KeyError,'café',KeyError: 'café'"
+    )
     with pytest.raises(v8snap.JSError, match="other"):
         ctx.eval("try { fail() } catch (e) { throw new Error('other') }")
 
@@ -112,7 +114,7 @@ def test_exceptions_whose_text_fails(ctx):
         raise Broken
 
     ctx.globals["fail"] = fail
-    assert ctx.eval("try { fail() } catch (e) { e.message }") == "Broken"
+    assert ctx.eval("try { fail() } catch (e) { String(e) }") == "Broken"
     with pytest.raises(Broken):
         ctx.eval("fail()")
 
@@ -173,3 +175,122 @@ def test_callbacks_from_microtasks(ctx):
     ctx.globals["note"] = seen.append
     ctx.eval("Promise.resolve(5).then(note); note(1)")
     assert seen == [1, 5]
+
+
+def test_this_of_a_callback(ctx):
+    ctx.globals["me"] = lambda *args: v8snap.this()
+    obj = ctx.eval("globalThis.obj = {me}; obj")
+    assert obj.me() is obj
+    assert ctx.eval("me.call(obj)") is obj
+    assert ctx.eval("new (class { m = me })().m()")["m"] == ctx.globals["me"]
+    assert ctx.eval("me()") == ctx.globals
+    ctx.globals["outer"] = lambda: [v8snap.this(), ctx.eval("obj.me()"), v8snap.this()]
+    first, inner, last = ctx.eval("globalThis.other = {outer}; other.outer()")
+    assert (first, inner, last) == (ctx.eval("other"), obj, ctx.eval("other"))
+    with pytest.raises(v8snap.V8SnapError, match="calling"):
+        v8snap.this()
+
+
+def test_the_javascript_stack_is_a_note(ctx):
+    error = ValueError("mine")
+
+    def fail():
+        raise error
+
+    ctx.globals["fail"] = fail
+    for _ in range(2):
+        with pytest.raises(ValueError, match="mine"):
+            ctx.eval("function inner() { fail() }\nfunction outer() { inner() }\nouter()", name="a.js")
+    assert len(error.__notes__) == 1
+    assert "at inner (a.js:1:20)" in error.__notes__[0]
+    assert "at outer (a.js:2:20)" in error.__notes__[0]
+
+
+def test_causes_cross(ctx):
+    error = KeyError("k")
+
+    def fail():
+        raise error
+
+    ctx.globals["fail"] = fail
+    with pytest.raises(v8snap.JSError) as caught:
+        ctx.eval("try { fail() } catch (cause) { throw new Error('outer', {cause}) }")
+    assert caught.value.__cause__ is error
+    assert caught.value.cause is error
+    with pytest.raises(v8snap.JSError) as caught:
+        ctx.eval("throw new Error('outer', {cause: new TypeError('inner')})")
+    assert (caught.value.__cause__.name, caught.value.__cause__.message) == ("TypeError", "inner")
+
+
+def test_nothing_of_python_is_in_its_error(ctx):
+    def fail():
+        raise ValueError("mine")
+
+    ctx.globals["fail"] = fail
+    keys = ctx.eval("try { fail() } catch (e) { Object.getOwnPropertyNames(e).sort().join() + e.stack }")
+    assert keys.startswith("message,name,stack")
+    assert __file__ not in keys
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["ctx.close()", "iso.terminate()", "exit()", "interrupt()", "iso.close()", "ctx.close(); ctx.eval('1')"],
+)
+def test_what_a_callback_does_to_its_own_context(child_ok, action):
+    code = f"""
+        import v8snap
+        def exit(): raise SystemExit(3)
+        def interrupt(): raise KeyboardInterrupt
+        iso = v8snap.Isolate()
+        ctx = iso.new_context()
+        def act():
+            {action}
+        ctx.globals["act"] = act
+        try:
+            print("result", ctx.eval("act(); [1].map((x) => x + 1)[0]"))
+        except BaseException as error:
+            print(type(error).__name__)
+        with iso.new_context() as other:
+            print(other.eval("1 + 1"))
+        iso.close()
+    """
+    first, second = child_ok(code).splitlines()
+    expected = {
+        "ctx.close()": "result 2",
+        "iso.terminate()": "JSTerminatedError",
+        "exit()": "SystemExit",
+        "interrupt()": "KeyboardInterrupt",
+        "iso.close()": "SnapshotError",
+        "ctx.close(); ctx.eval('1')": "ClosedError",
+    }
+    assert (first, second) == (expected[action], "2")
+
+
+def test_timeouts_of_calls_and_of_isolates(ctx):
+    loop = ctx.eval("globalThis.loop = () => { for (;;); }; loop")
+    for call in (lambda: loop(timeout=0.05), lambda: loop.call(None, timeout=0.05)):
+        with pytest.raises(v8snap.JSTimeoutError):
+            call()
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval("(class { constructor() { for (;;); } })").new(timeout=0.05)
+    ctx.isolate.timeout = 0.05
+    assert ctx.isolate.timeout == 0.05
+    for call in (loop, lambda: ctx.eval("loop()"), lambda: ctx.eval("({get a() { loop() }})")["a"]):
+        with pytest.raises(v8snap.JSTimeoutError):
+            call()
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval("({get a() { loop() }})").to_py()
+    ctx.isolate.timeout = None
+    assert ctx.eval("1 + 1") == 2
+    with pytest.raises(ValueError, match="positive"):
+        ctx.isolate.timeout = 0
+    with pytest.raises(ValueError, match="positive"):
+        loop(timeout=-1)
+
+
+def test_a_timeout_of_the_isolate_is_for_the_outermost_call():
+    with v8snap.Isolate(timeout=0.2) as iso, iso.new_context() as ctx:
+        ctx.globals["inner"] = lambda: ctx.eval("for (;;);")
+        with pytest.raises(v8snap.JSTimeoutError):
+            ctx.eval("try { inner() } catch (e) { } for (;;);")
+        assert ctx.eval("1") == 1

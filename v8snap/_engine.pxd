@@ -24,6 +24,7 @@ cdef extern from "v8snap/error.hpp" namespace "v8snap":
         kExternalReference
         kUnserializable
         kNotInSnapshot
+        kPending
 
     void set_error_translator(object translator) noexcept
     void raise_python_error() noexcept
@@ -36,6 +37,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     void set_flag(const string& flag) except +raise_python_error
     cbool read_only_heaps_can_be_alike() noexcept
     cbool v8_started() noexcept
+    unsigned long thread_number() noexcept
     void set_python_main_thread(unsigned long ident) noexcept
     void stop_javascript_at_exit() noexcept
 
@@ -60,32 +62,70 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         kArray
         kFunction
         kSymbol
+        kMap
+        kSet
+        kPromise
+        kArrayBuffer
+        kTypedArray
 
     cdef cppclass Value:
         ValueKind kind() noexcept
         cbool closed() noexcept
-        PyObject* get(object key) except +raise_python_error
+        void set_proxy(PyObject* proxy) except +raise_python_error
+        PyObject* get(object key, PyObject* receiver) except +raise_python_error
         void set(object key, object value) except +raise_python_error
         cbool remove(object key) except +raise_python_error
         cbool has(object key) except +raise_python_error
         object keys() except +raise_python_error
         Py_ssize_t length() except +raise_python_error
         void set_length(Py_ssize_t length) except +raise_python_error
-        object call(Value* receiver, object arguments) except +raise_python_error
-        object construct(object arguments) except +raise_python_error
+        object all_names() except +raise_python_error
+        PyObject* iterator() except +raise_python_error
+        object call(Value* receiver, object arguments, double timeout) except +raise_python_error
+        object construct(object arguments, double timeout) except +raise_python_error
         object to_py() except +raise_python_error
         object describe() except +raise_python_error
+        object preview() except +raise_python_error
         cbool strict_equals(Value& other) except +raise_python_error
         int identity_hash() except +raise_python_error
 
     struct ProxyHooks:
-        PyObject* (*make)(PyObject* context, Value* value) noexcept
+        PyObject* (*make)(PyObject* context, Value* value, PyObject* receiver) noexcept
         Value* (*find)(PyObject* object) noexcept
         PyObject* undefined
         PyObject* bigint_type
         PyObject* js_error
+        PyObject* datetime_from_milliseconds
+        PyObject* array_from_bytes
+        PyObject* adapt
 
     void set_proxy_hooks(const ProxyHooks& hooks) noexcept
+    object current_this() except +raise_python_error
+
+
+cdef extern from "v8snap/collection.hpp" namespace "v8snap":
+    Py_ssize_t collection_size(Value& collection) except +raise_python_error
+    cbool collection_has(Value& collection, object key) except +raise_python_error
+    PyObject* map_get(Value& map, object key) except +raise_python_error
+    void map_set(Value& map, object key, object value) except +raise_python_error
+    void set_add(Value& set, object element) except +raise_python_error
+    cbool collection_remove(Value& collection, object key) except +raise_python_error
+    void collection_clear(Value& collection) except +raise_python_error
+    object collection_keys(Value& collection) except +raise_python_error
+
+
+cdef extern from "v8snap/buffer.hpp" namespace "v8snap":
+    cdef cppclass BufferView:
+        void* data() noexcept
+        Py_ssize_t byte_length() noexcept
+        cbool readonly() noexcept
+        const char* format() noexcept
+        Py_ssize_t item_size() noexcept
+        Py_ssize_t* shape() noexcept
+        Py_ssize_t* strides() noexcept
+
+    unique_ptr[BufferView] view_buffer(Value& value) except +raise_python_error
+    cbool buffer_detached(Value& value) except +raise_python_error
 
 
 cdef extern from "v8snap/script.hpp" namespace "v8snap":
@@ -105,8 +145,23 @@ cdef extern from "v8snap/context.hpp" namespace "v8snap":
         unique_ptr[Script] compile(object source, object name, PyObject* cached_data) except +raise_python_error
         object run(Script& script, double timeout) except +raise_python_error
         object import_module(object source, object name, object resolve, double timeout) except +raise_python_error
+        object module_names() except +raise_python_error
         object to_js(object value) except +raise_python_error
         PyObject* data(size_t index) except +raise_python_error
+
+
+cdef extern from "v8snap/promise.hpp" namespace "v8snap":
+    cdef enum class PromiseState(int):
+        kPending
+        kFulfilled
+        kRejected
+
+    PromiseState promise_state(Value& promise) except +raise_python_error
+    object promise_result(Value& promise) except +raise_python_error
+    void promise_when_settled(Value& promise, object done) except +raise_python_error
+    object new_promise(Context& context) except +raise_python_error
+    void resolve_promise(Value& promise, object value) except +raise_python_error
+    void reject_promise(Value& promise, object exception) except +raise_python_error
 
 
 cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
@@ -120,6 +175,7 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         PyObject* late_builtins
         PyObject* callables
         PyObject* externals
+        PyObject* on_rejection
 
     cdef cppclass Isolate:
         cbool closed() noexcept
@@ -132,6 +188,10 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         void low_memory_notification() except +raise_python_error
         cbool has_open_context() except +raise_python_error
         void terminate() except +raise_python_error
+        void terminate_thread(unsigned long number) except +raise_python_error
+        cbool busy() noexcept
+        void report_rejections() except +raise_python_error
+        void set_timeout(double seconds) noexcept
 
     unique_ptr[Isolate] create_isolate(const IsolateOptions& options) except +raise_python_error
     unique_ptr[Isolate] allocate_isolate() except +raise_python_error

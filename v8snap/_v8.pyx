@@ -5,7 +5,9 @@ Lifetime, closed-checks and docstrings are here; everything that touches V8 is i
 """
 # One module in parts, a noun each, so that V8 is linked once.
 
-from cpython.buffer cimport PyBuffer_FillInfo
+from cpython.buffer cimport (
+    PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_FillInfo,
+)
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from cython.operator cimport dereference
@@ -23,10 +25,11 @@ import enum
 import hashlib
 import os
 import platform
+import struct
 import threading
 import weakref
 
-from v8snap import errors, file_format, gap, modules
+from v8snap import conversion, errors, file_format, gap, modules
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined
@@ -46,6 +49,9 @@ include "isolate.pxi"
 include "context.pxi"
 include "script.pxi"
 include "value.pxi"
+include "collection.pxi"
+include "buffer.pxi"
+include "promise.pxi"
 include "snapshot_creator.pxi"
 
 
@@ -55,4 +61,7 @@ _hooks.find = _find_value
 _hooks.undefined = <PyObject*>undefined
 _hooks.bigint_type = <PyObject*>BigInt
 _hooks.js_error = <PyObject*>errors.JSError
+_hooks.datetime_from_milliseconds = <PyObject*>conversion.datetime_from_milliseconds
+_hooks.array_from_bytes = <PyObject*>conversion.array_from_bytes
+_hooks.adapt = <PyObject*>conversion.adapt
 engine.set_proxy_hooks(_hooks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import logging
 import os
 import time
 from pathlib import Path
@@ -199,6 +200,8 @@ def _make_in_helper(job: dict[str, Any], parts: Sequence[bytes | memoryview], *,
     has_own_seed = any(flag.replace("_", "-").startswith(("--hash-seed", "--no-rehash-snapshot")) for flag in flags())
     one_seed = rehashable and read_only_heaps_can_be_alike() and not has_own_seed
     result, raw = helper.run_job({**job, "one_hash_seed": one_seed}, parts, job["timeout"])
+    for logged in result["log"]:
+        logging.getLogger("v8snap").error(logged)
     blob = StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
     if one_seed and not blob.can_be_rehashed and not job["deterministic"]:
         return _make_in_helper(job, parts, rehashable=False)
@@ -224,6 +227,7 @@ def build_here(
     ) as sc:
         for name in external_references:
             sc.context.globals[name] = sc.external(name)
+        sc.context.resolve = modules
         for name, source in scripts:
             phase(f"script {name}")
             sc.context.eval(source, name, timeout=clock.left())

@@ -22,7 +22,8 @@ cdef class Context:
     cdef unique_ptr[engine.Context] _impl
     cdef Isolate _isolate    # ensures that the isolate is not destroyed before this context
     cdef object _index       # of the snapshot's added context it is; None: the default one
-    cdef dict _modules       # the names of its ES modules
+    cdef object _resolve     # where import() finds what no graph of modules knows
+    cdef dict _resolvers     # of the graphs, by the names of their modules
     cdef object __weakref__
 
     def __init__(self):
@@ -33,7 +34,7 @@ cdef class Context:
         cdef Context self = Context.__new__(Context)
         self._isolate = isolate
         self._index = index
-        self._modules = {}
+        self._resolvers = {}
         self._impl = move(impl)
         self._impl.get().set_owner(<PyObject*>self)
         return self
@@ -75,6 +76,39 @@ cdef class Context:
 
     def __exit__(self, *exc_info):
         self.close()
+
+    async def eval_async(self, str source not None, name="<eval>", *, timeout=None):
+        """Run a classic script without holding up the asyncio loop, and await what it gives if that is a promise.
+
+        The script runs in another thread, of the loop's default executor; in a snapshot creator, which belongs to its
+        thread, in this one. Awaitables that Python functions give it become promises that settle on this loop.
+        Cancelling it terminates the script if it still runs, and cancels the tasks of those awaitables, whose
+        promises are rejected.
+
+        Parameters
+        ----------
+        source, name : str
+            As `eval`.
+        timeout : float, optional
+            Seconds for all of it.
+
+        Returns
+        -------
+        object
+            The value of its last expression, or of the promise that this is, converted.
+
+        Raises
+        ------
+        asyncio.CancelledError
+        JSError, JSTimeoutError, JSTerminatedError, JSMemoryError, ClosedError, WrongThreadError
+            As `eval`.
+        """
+        from v8snap import promises
+        return await promises.eval_async(self, source, str(name), timeout)
+
+    def _new_promise(self):
+        """A pending promise, for Python to settle."""
+        return engine.new_promise(dereference(self._ptr()))
 
     def eval(self, str source not None, name="<eval>", *, timeout=None):
         """Run a classic script.
@@ -168,7 +202,8 @@ cdef class Context:
         resolve : callable | mapping of str to str
             ``resolve(specifier: str, importer: str | None)`` gives a module's source as str, or ``(name, source)``
             where its name is another than the specifier, or None where there is no such module. A mapping holds
-            sources by name; ``./`` and ``../`` in a specifier are relative to the importer's name.
+            sources by name; ``./`` and ``../`` in a specifier are relative to the importer's name. If not given:
+            the context's own (`resolve`). It serves ``import()`` in these modules, too.
         timeout : float, optional
             Seconds after which its evaluation is stopped.
 
@@ -188,32 +223,57 @@ cdef class Context:
         UnserializableError
             In a creator's context, where this build of V8 can't have modules in a snapshot.
         ClosedError
+
+        Imports with the attribute ``type: "json"`` (``assert`` up to V8 11, ``with`` from 12 on) get a module whose
+        ``default`` is the parsed source.
         """
         self._ptr()
-        root_name, source = modules.resolver(resolve, self._modules)(name, None)
-        return self._import(root_name, source, resolve, timeout)
+        find = self._finder(resolve)
+        root_name, source = find(name, None)
+        return self._import(root_name, source, find, timeout)
 
-    def _import(self, str name, str source, resolve, timeout):
+    def _import(self, str name, str source, find, timeout):
         cdef engine.Context* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
-        loaded = {name: source}
-        find = modules.resolver(resolve, {**self._modules, **loaded})
-
-        def find_and_keep(specifier, importer):
-            found_name, found_source = find(specifier, importer)
-            loaded.setdefault(found_name, found_source)
-            return found_name, found_source
-
-        namespace = impl.import_module(source, name, find_and_keep, seconds)
-        for module in [name for name in loaded if name not in self._modules]:
-            self._note_script(module, loaded[module])
-            self._modules[module] = ""  # its source isn't asked for again
+        find.loaded[name] = source
+        namespace = impl.import_module(source, name, find, seconds)
+        find.keep()
         return namespace
 
-    def to_js(self, obj):
-        """Convert Python data deeply: dicts to objects, lists and tuples to arrays, callables to functions.
+    def _finder(self, resolve):
+        """What finds the modules of one graph; it notes those that are new."""
+        resolve = self._resolve if resolve is None else resolve
+        return modules.Finder(resolve, self._ptr().module_names(), self._keep_modules)
 
-        Cycles are kept. Lone surrogates survive. An int beyond ±(2**53 - 1) becomes a BigInt.
+    def _keep_modules(self, loaded, resolve):
+        for name, source in loaded.items():
+            self._note_script(name, source)
+            self._resolvers[name] = resolve
+
+    def _finder_for(self, importer):
+        """For the engine: what finds what `importer` imports by ``import()``."""
+        return self._finder(self._resolvers.get(importer))
+
+    @property
+    def resolve(self):
+        """Where ``import()`` in scripts finds modules, and `import_module` without a ``resolve``. Can be set.
+
+        A callable or mapping as `import_module` takes; None, as at first: nowhere.
+        """
+        return self._resolve
+
+    @resolve.setter
+    def resolve(self, resolve):
+        modules.check(resolve)
+        self._resolve = resolve
+
+    def to_js(self, obj):
+        """Convert Python data deeply: dicts and other mappings to objects, lists and tuples to arrays, sets to Sets.
+
+        Callables become functions; datetimes Dates, to the millisecond, where a naive one is in local time and a date
+        midnight in UTC; awaitables promises, where an asyncio loop runs. Bytes-like objects and arrays become typed
+        arrays with a copy of their elements: 64-bit integers are BigInts there, and an array of several dimensions
+        an Array of its rows. An int beyond ±(2**53 - 1) becomes a BigInt. Cycles are kept. Lone surrogates survive.
 
         Returns
         -------

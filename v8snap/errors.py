@@ -20,6 +20,7 @@ __all__ = [
     "JSTimeoutError",
     "ModuleResolveError",
     "NotInSnapshotError",
+    "PromisePendingError",
     "SnapshotBuildCrashed",
     "SnapshotConflictError",
     "SnapshotCorruptError",
@@ -62,7 +63,8 @@ class JSError(V8SnapError):
     value : object
         What was thrown, converted as any other value.
     cause : JSError | object | None
-        The error's ``cause``: an Error as a JSError (not raised), anything else converted.
+        The error's ``cause``: an Error as a JSError (not raised), one that stands for a Python exception as that
+        exception, anything else converted. An exception is ``__cause__`` as well.
     """
 
     name: str
@@ -90,6 +92,8 @@ class JSError(V8SnapError):
         self.cause = facts.get("cause")
         if isinstance(self.cause, dict) and "facts" in self.cause:
             self.cause = JSError(self.cause["summary"], self.cause["facts"])
+        if isinstance(self.cause, BaseException):
+            self.__cause__ = self.cause
 
     def __str__(self) -> str:
         where = f" ({self.script_name}:{self.line}:{self.column})" if self.script_name and self.line else ""
@@ -153,6 +157,10 @@ class ConversionError(V8SnapError, TypeError):
 
 class WrongIsolateError(V8SnapError, ValueError):
     """A value of one isolate was given to another."""
+
+
+class PromisePendingError(V8SnapError, RuntimeError):
+    """A promise has no result yet: await it, or run what settles it (`Context.run_until_idle`)."""
 
 
 class ForkedIsolateError(V8SnapError, RuntimeError):
@@ -282,6 +290,7 @@ BY_CODE: dict[str, type[V8SnapError]] = {
     "EXTERNAL_REFERENCE": ExternalReferenceError,
     "UNSERIALIZABLE": UnserializableError,
     "NOT_IN_SNAPSHOT": NotInSnapshotError,
+    "PENDING": PromisePendingError,
 }
 
 

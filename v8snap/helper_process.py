@@ -15,6 +15,7 @@ gap
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import sys
@@ -44,6 +45,8 @@ def main(lifeline: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     answer = _Answer(os.fdopen(os.dup(1), "wb", buffering=0))
+    log = _Log()
+    logging.getLogger("v8snap").addHandler(log)
     os.dup2(2, 1)  # V8 writes to standard output when it dies
     try:
         job, parts = _read_job(sys.stdin.buffer)
@@ -61,8 +64,20 @@ def main(lifeline: int) -> None:
     else:
         if blob is not None:
             answer.send(BLOB, memoryview(blob))
-        answer.send(RESULT, json.dumps({**result, "gap": gap.known()}).encode())
+        answer.send(RESULT, json.dumps({**result, "gap": gap.known(), "log": log.lines}).encode())
     os._exit(0)  # nothing is left that needs an orderly end
+
+
+class _Log(logging.Handler):
+    """What is logged here, for the log of whoever asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info and record.exc_info[1]
+        self.lines.append(f"{record.getMessage()}: {error}" if error else record.getMessage())
 
 
 class _Answer:

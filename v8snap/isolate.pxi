@@ -72,6 +72,9 @@ cdef class Isolate:
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
         Bytes. JavaScript that reaches it is stopped with `JSMemoryError`.
+    timeout : float, optional
+        Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
+        of its own, together with all that it calls.
 
     Raises
     ------
@@ -98,12 +101,16 @@ cdef class Isolate:
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
     cdef frozenset _late_builtins  # in a creator
+    cdef object _timeout
+    #: callable(JSError), see `on_unhandled_rejection`
+    cdef object _rejection_hook
     cdef object __weakref__
 
-    def __init__(self, snapshot=None, *, external_references=None, heap_limit=None):
+    def __init__(self, snapshot=None, *, external_references=None, heap_limit=None, timeout=None):
         if self._impl.get() != NULL:
             raise TypeError("an isolate can't be initialised twice")
         cdef engine.IsolateOptions options
+        _checked_timeout(timeout)
         self._fill_options(options, snapshot, external_references, heap_limit)
         conflict = self._start(options)
         if conflict is not None:
@@ -120,6 +127,7 @@ cdef class Isolate:
             _name_isolates_in_the_way(conflict)
             raise conflict
         self._taken = True
+        self.timeout = timeout
         _open_isolates.add(self)
 
     cdef object _start(self, engine.IsolateOptions& options):
@@ -155,6 +163,7 @@ cdef class Isolate:
         options.heap_limit = _checked_heap_limit(heap_limit, self._snapshot)
         options.callables = <PyObject*>self._callables
         options.externals = <PyObject*>self._externals
+        options.on_rejection = <PyObject*>_report_rejection
         options.heap_identity = b"default"
         if self._snapshot is not None:
             self._snapshot._check_usable()
@@ -190,11 +199,19 @@ cdef class Isolate:
             Where it belongs to a snapshot creator that is alive, or is running the JavaScript that called this.
         """
         if self._impl.get() != NULL:
+            if not self.closed and self._taken and self._scripts is None:
+                self._report_rejections()
             self._impl.get().close()
             if self._impl.get().closed():
                 self._data_contexts = None
                 self._snapshot = None
                 self._blob = None
+
+    cdef _report_rejections(self):
+        try:
+            self._impl.get().report_rejections()
+        except errors.V8SnapError:
+            pass  # closing says what is in the way
 
     def _abandon(self):
         if self._impl.get() != NULL:
@@ -297,6 +314,51 @@ cdef class Isolate:
             where = self._data_contexts.setdefault(place, where)  # another thread may have put its own in place
         return where
 
+    @property
+    def timeout(self):
+        """Seconds after which JavaScript is stopped that was called without a timeout: float or None. Can be set."""
+        return self._timeout
+
+    @timeout.setter
+    def timeout(self, seconds):
+        self._ptr().set_timeout(_checked_timeout(seconds))
+        self._timeout = seconds
+
+    @property
+    def on_unhandled_rejection(self):
+        """What is told of promises that were rejected and nobody handles: ``callable(error)``, or None. Can be set.
+
+        It is called once JavaScript's microtasks are done, unless Python has the promise: then when Python lets go of
+        it unhandled, or when context or isolate are closed. `error` is a JSError, or the Python exception behind it.
+        Where it is None, the exception handler of the running asyncio loop is told, or where there is none, the logger
+        ``v8snap``.
+        """
+        return self._rejection_hook
+
+    @on_unhandled_rejection.setter
+    def on_unhandled_rejection(self, hook):
+        if hook is not None and not callable(hook):
+            raise TypeError(f"on_unhandled_rejection is a callable, or None, not {type(hook).__name__}")
+        self._rejection_hook = hook
+
+    def _terminate_thread(self, unsigned long number):
+        """`terminate`, where the thread of that number runs it."""
+        self._ptr().terminate_thread(number)
+
+    def _visit(self):
+        """Enter and leave it, which does what was put off until then."""
+        self._ptr().has_open_context()
+
+    @property
+    def _is_creators(self):
+        """Whether it belongs to a snapshot creator."""
+        return self._scripts is not None
+
+    @property
+    def _busy(self):
+        """Whether a thread is using it."""
+        return self._ptr().busy()
+
     def heap_statistics(self):
         """V8's figures of the heap in bytes, and of its contexts, as a dict; the keys are V8's (``HeapStatistics``)."""
         return self._ptr().heap_statistics()
@@ -329,6 +391,14 @@ cdef class Isolate:
         if self._scripts is not None:
             return "<Isolate of a SnapshotCreator>"
         return f"<Isolate from {self._snapshot!r}>" if self._snapshot is not None else "<Isolate>"
+
+
+def _report_rejection(Context context, error):
+    """For the engine."""
+    hook = context._isolate._rejection_hook
+    if hook is None:
+        from v8snap.promises import report_rejection as hook
+    hook(error)
 
 
 def _name_isolates_in_the_way(error):

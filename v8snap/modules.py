@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import collections.abc
 import posixpath
 from typing import TYPE_CHECKING, Any
@@ -9,40 +10,60 @@ from typing import TYPE_CHECKING, Any
 from v8snap.errors import ModuleResolveError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     Resolve = Callable[[str, str | None], tuple[str, str] | str | None] | Mapping[str, str] | None
 
-__all__ = ["resolver"]
+__all__ = ["Finder", "check"]
 
 
-def resolver(resolve: Resolve, known: Mapping[str, str]) -> Callable[[str, str | None], tuple[str, str]]:
-    """One function ``(specifier, importer) -> (name, source)`` from whatever a user may give as ``resolve``.
-
-    Where that isn't a function, modules of `known` are found as well. The function raises ModuleResolveError where a
-    module isn't found.
-    """
-    look_up: Callable[[str, str | None], Any]
-    if resolve is None:
-        look_up = _in_mapping(known)
-    elif isinstance(resolve, collections.abc.Mapping):
-        look_up = _in_mapping({**resolve, **known})
-    elif callable(resolve):
-        look_up = resolve
-    else:
+def check(resolve: Resolve) -> None:
+    """Raise TypeError where that is nothing that finds modules."""
+    if resolve is not None and not isinstance(resolve, collections.abc.Mapping) and not callable(resolve):
         raise TypeError(f"resolve is a function or a mapping of names to sources, not {type(resolve).__name__}")
 
-    def find(specifier: str, importer: str | None) -> tuple[str, str]:
-        found = look_up(specifier, importer)
+
+class Finder:
+    """``finder(specifier, importer) -> (name, source)`` from whatever a user may give as ``resolve``.
+
+    Where that isn't a function, modules that the context has (`known`) are found as well. Calling it raises
+    ModuleResolveError where a module isn't found. `keep` tells `note` what was found and is new.
+    """
+
+    def __init__(self, resolve: Resolve, known: Iterable[str], note: Callable[[dict[str, str], Resolve], None]) -> None:
+        check(resolve)
+        self.resolve = resolve
+        self.known = frozenset(known)
+        self.note = note
+        self.loaded: dict[str, str] = {}
+        if callable(resolve) and not isinstance(resolve, collections.abc.Mapping):
+            self._look_up: Callable[[str, str | None], Any] = resolve
+        else:
+            # The source of a module that is there isn't needed.
+            self._look_up = _in_mapping({**(resolve or {}), **dict.fromkeys(self.known, "")}, self.loaded)
+
+    def __call__(self, specifier: str, importer: str | None) -> tuple[str, str]:
+        """Find one module."""
+        try:
+            found = self._look_up(specifier, importer)
+        except ModuleResolveError:
+            raise
+        except Exception as error:
+            error.add_note(f"It was asked for the module {specifier!r}, imported by {importer!r}.")
+            raise
         if found is None:
             raise ModuleResolveError(specifier, importer)
         if isinstance(found, str):
-            return specifier, found
-        if not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, str) for part in found):
+            found = (specifier, found)
+        elif not isinstance(found, tuple) or len(found) != 2 or not all(isinstance(part, str) for part in found):
             raise TypeError(f"resolve({specifier!r}, {importer!r}) must give a source as str, or (name, source)")
-        return found
+        name, source = found
+        self.loaded.setdefault(name, source)
+        return name, source
 
-    return find
+    def keep(self) -> None:
+        """The modules are in the context now."""
+        self.note({name: source for name, source in self.loaded.items() if name not in self.known}, self.resolve)
 
 
 def _absolute(specifier: str, importer: str) -> str:
@@ -56,7 +77,9 @@ def _absolute(specifier: str, importer: str) -> str:
     return posixpath.normpath(posixpath.join(posixpath.dirname(importer), specifier))
 
 
-def _in_mapping(sources: Mapping[str, str]) -> Callable[[str, str | None], tuple[str, str] | None]:
+def _in_mapping(given: dict[str, str], loaded: dict[str, str]) -> Callable[[str, str | None], tuple[str, str] | None]:
+    sources = collections.ChainMap(loaded, given)
+
     def look_up(specifier: str, importer: str | None) -> tuple[str, str] | None:
         name = specifier if importer is None else _absolute(specifier, importer)
         if importer is not None and importer.startswith("./") and name not in sources:

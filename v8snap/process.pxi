@@ -17,6 +17,7 @@ _CODE_NAMES = {
     <int>engine.ErrorCode.kExternalReference: "EXTERNAL_REFERENCE",
     <int>engine.ErrorCode.kUnserializable: "UNSERIALIZABLE",
     <int>engine.ErrorCode.kNotInSnapshot: "NOT_IN_SNAPSHOT",
+    <int>engine.ErrorCode.kPending: "PENDING",
 }
 
 
@@ -38,6 +39,11 @@ os.register_at_fork(after_in_child=_note_main_thread)
 def _throw_error(int code, str message):
     """Let the engine throw one of its codes: for the tests of each."""
     engine.throw_error(code, message.encode())
+
+
+def _thread_number():
+    """A number for the calling thread that is never used again: int."""
+    return engine.thread_number()
 
 
 def _live_counts():

@@ -280,7 +280,7 @@ cdef class SnapshotCreator:
         self._ptr()
         cdef Context where = self.context if context is None else context
         self._check_data_name(where, name)
-        namespace = where._import(name, source, resolve, timeout)
+        namespace = where._import(name, source, where._finder(resolve), timeout)
         self.add_data(namespace, context=where, name=name)
         return namespace
 

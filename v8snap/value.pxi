@@ -28,7 +28,7 @@ cdef class JSValue:
     cdef str _label(self):
         """What a repr shows; a repr never raises."""
         try:
-            return self._ptr().describe()
+            return self._ptr().preview()
         except errors.V8SnapError:
             return "closed"
 
@@ -42,13 +42,18 @@ cdef class JSValue:
     def __hash__(self):
         return self._ptr().identity_hash()
 
+    @property
+    def closed(self):
+        """Whether it, its context or its isolate is closed: bool."""
+        return self._context is None or self._context._isolate.closed or self._impl.get().closed()
+
 
 @cython.no_gc_clear
 cdef class JSSymbol(JSValue):
     """A JavaScript symbol, usable as a property key."""
 
     def __repr__(self):
-        return f"<JSSymbol {self._label()}>"
+        return f"<JSSymbol {self._label().removeprefix('Symbol(').removesuffix(')')}>"
 
 
 @cython.no_gc_clear
@@ -57,21 +62,19 @@ cdef class JSObject(JSValue):
 
     ``obj["key"]`` and ``obj.key`` read a property, and both can be assigned and deleted; a missing one raises
     KeyError or AttributeError. Keys are str, int or JSSymbol. ``in`` looks at inherited properties too, as JavaScript's
-    does; ``len`` and iteration are over the object's own enumerable string keys. A function got from an object is
-    called with the object as ``this``. Proxies of one object are equal.
+    does; ``len`` counts the object's own enumerable string keys. Iteration is JavaScript's ``for ... of`` where the
+    object has that, as generators have, and over its own keys elsewhere. A function got from an object is
+    called with the object as ``this``.
+
+    The same object is the same proxy as long as Python has that; proxies got from different contexts are equal.
 
     Reading a property may run JavaScript: whatever it throws is raised as `JSError`.
     """
 
     cdef _get(self, key):
         """The property, or NULL-like `_MISSING`."""
-        cdef PyObject* found = self._ptr().get(key)
-        if found == NULL:
-            return _MISSING
-        value = _take(found)
-        if isinstance(value, JSFunction):
-            (<JSFunction>value)._receiver = self
-        return value
+        cdef PyObject* found = self._ptr().get(key, <PyObject*>self)
+        return _MISSING if found == NULL else _take(found)
 
     def __getitem__(self, key):
         value = self._get(key)
@@ -109,17 +112,18 @@ cdef class JSObject(JSValue):
         return self._ptr().length()
 
     def __iter__(self):
-        return iter(self._ptr().keys())
+        cdef PyObject* iterator = self._ptr().iterator()
+        return iter(self._ptr().keys()) if iterator == NULL else _iterate(_take(iterator))
 
     def __bool__(self):
         return True
 
     def __dir__(self):
         try:
-            names = self._ptr().keys()
+            names = self._ptr().all_names()
         except errors.V8SnapError:
-            names = []
-        return sorted({*object.__dir__(self), *[name for name in names if name.isidentifier()]})
+            names = set()
+        return sorted({*object.__dir__(self), *[name for name in names if name.isidentifier() and name[:2] != "__"]})
 
     def _ipython_key_completions_(self):
         return self._ptr().keys()
@@ -127,8 +131,9 @@ cdef class JSObject(JSValue):
     def to_py(self):
         """Copy deeply into Python objects.
 
-        Arrays become lists, Maps dicts, Sets sets, other objects dicts of their own enumerable string keys. What has no
-        data (functions, promises, dates, buffers, errors, regular expressions) stays a proxy. Cycles are kept.
+        Arrays become lists, Maps dicts, Sets sets, Dates datetimes, ArrayBuffers, Uint8Arrays and DataViews bytes,
+        other typed arrays ``array.array``, other objects dicts of their own enumerable string keys. What has no
+        data (functions, promises, errors, regular expressions) stays a proxy. Cycles are kept.
 
         Returns
         -------
@@ -146,6 +151,24 @@ cdef class JSObject(JSValue):
 
     def __repr__(self):
         return f"<JSObject {self._label()}>"
+
+
+def _iterate(iterator):
+    """What a JavaScript iterator gives, closing it where Python stops early."""
+    ended = False
+    try:
+        while True:
+            step = iterator["next"]()
+            if "done" in step and step["done"]:
+                ended = True
+                return
+            yield step["value"] if "value" in step else undefined
+    except errors.V8SnapError:
+        ended = True
+        raise
+    finally:
+        if not ended and not iterator.closed and "return" in iterator:
+            iterator["return"]()
 
 
 _MISSING = object()
@@ -223,7 +246,7 @@ cdef class JSArray(JSObject):
         return any(element is value or element == value for element in self)
 
     def __repr__(self):
-        return "<JSArray closed>" if self._label() == "closed" else f"<JSArray of {len(self)}>"
+        return f"<JSArray {self._label()}>"
 
     def clear(self):
         """Remove all elements."""
@@ -249,27 +272,30 @@ cdef class JSFunction(JSObject):
     """A JavaScript function: callable, and an object with properties.
 
     ``f(*args)`` calls it, with ``this`` the object it was got from, or undefined. Arguments are converted as by
-    `Context.to_js`, the result as any value. JavaScript has no keyword arguments.
+    `Context.to_js`, the result as any value. JavaScript has no keyword arguments; ``timeout=`` is the seconds
+    after which the call is stopped.
 
     Raises
     ------
     JSError
         What it threw. Where that is an exception of a Python callable that JavaScript let through, the exception
         itself.
+    JSTimeoutError, JSTerminatedError, JSMemoryError
+        Where it was stopped.
     """
 
     cdef JSObject _receiver
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args, timeout=None, **kwargs):
         if kwargs:
             raise TypeError("JavaScript functions take no keyword arguments: pass a dict as the last argument")
         cdef engine.Value* receiver = NULL
         if self._receiver is not None:
             receiver = self._receiver._ptr()
-        return self._ptr().call(receiver, args)
+        return self._ptr().call(receiver, args, _checked_timeout(timeout))
 
-    def call(self, this, *args):
-        """Call it with `this`: a proxy, or None for undefined.
+    def call(self, this, *args, timeout=None):
+        """Call it with `this`: a proxy, or None for undefined; `timeout` in seconds.
 
         Raises
         ------
@@ -281,14 +307,35 @@ cdef class JSFunction(JSObject):
         cdef engine.Value* receiver = NULL
         if isinstance(this, JSValue):
             receiver = (<JSValue>this)._ptr()
-        return self._ptr().call(receiver, args)
+        return self._ptr().call(receiver, args, _checked_timeout(timeout))
 
-    def new(self, *args):
-        """Construct an object with it: JavaScript's ``new``."""
-        return self._ptr().construct(args)
+    def new(self, *args, timeout=None):
+        """Construct an object with it: JavaScript's ``new``; `timeout` in seconds."""
+        return self._ptr().construct(args, _checked_timeout(timeout))
 
     def __repr__(self):
-        return f"<JSFunction {self._label() or '(anonymous)'}>"
+        try:
+            name = self._ptr().describe() or "(anonymous)"
+        except errors.V8SnapError:
+            name = "closed"
+        return f"<JSFunction {name}>"
+
+
+def this():
+    """JavaScript's ``this`` in the Python function that it is calling, converted.
+
+    Returns
+    -------
+    object
+        The object that the function was called on; the global object where there was none, as for functions that
+        aren't strict.
+
+    Raises
+    ------
+    V8SnapError
+        Where JavaScript isn't calling, on this thread.
+    """
+    return engine.current_this()
 
 
 def to_py(value):
@@ -296,30 +343,42 @@ def to_py(value):
     return (<JSObject>value).to_py() if isinstance(value, JSObject) else value
 
 
-cdef PyObject* _make_proxy(PyObject* context, engine.Value* impl) noexcept:
+cdef PyObject* _make_proxy(PyObject* context, engine.Value* impl, PyObject* receiver) noexcept:
     """For the engine: a proxy that owns `impl`; NULL with an exception set on failure."""
     cdef unique_ptr[engine.Value] owned
     owned.reset(impl)
     try:
-        return _new_proxy(<Context>context, move(owned))
+        return _new_proxy(<Context>context, move(owned), None if receiver == NULL else <object>receiver)
     except BaseException as error:
         _restore_error(error)
         return NULL
 
 
-cdef PyObject* _new_proxy(Context context, unique_ptr[engine.Value] impl) except NULL:
+cdef PyObject* _new_proxy(Context context, unique_ptr[engine.Value] impl, JSObject receiver) except NULL:
     cdef engine.ValueKind kind = impl.get().kind()
     cdef JSValue self
     if kind == engine.ValueKind.kFunction:
         self = JSFunction.__new__(JSFunction)
+        (<JSFunction>self)._receiver = receiver
     elif kind == engine.ValueKind.kArray:
         self = JSArray.__new__(JSArray)
     elif kind == engine.ValueKind.kSymbol:
         self = JSSymbol.__new__(JSSymbol)
+    elif kind == engine.ValueKind.kMap:
+        self = JSMap.__new__(JSMap)
+    elif kind == engine.ValueKind.kSet:
+        self = JSSet.__new__(JSSet)
+    elif kind == engine.ValueKind.kPromise:
+        self = JSPromise.__new__(JSPromise)
+    elif kind == engine.ValueKind.kArrayBuffer:
+        self = JSArrayBuffer.__new__(JSArrayBuffer)
+    elif kind == engine.ValueKind.kTypedArray:
+        self = JSTypedArray.__new__(JSTypedArray)
     else:
         self = JSObject.__new__(JSObject)
     self._context = context
     self._impl = move(impl)
+    self._impl.get().set_proxy(<PyObject*>self)
     Py_INCREF(self)
     return <PyObject*>self
 

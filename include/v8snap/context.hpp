@@ -18,6 +18,8 @@ class Context {
   virtual ~Context() = default;
 
   // The Python object that owns this one, borrowed: proxies keep it alive. Set once, right after creation.
+  // Its `_finder_for(importer)` gives for an import() what import_module() gets as `resolve`, with a method `keep()`
+  // that is called when the modules are linked.
   virtual void set_owner(PyObject* owner) = 0;
   virtual bool closed() const = 0;
   // Idempotent. Values got from it are closed too; JavaScript that is running in it may finish.
@@ -31,6 +33,8 @@ class Context {
   virtual PyObject* run(Script& script, double timeout) = 0;
   // An ES module graph, evaluated; its namespace object. `resolve(specifier, importer)` gives each import's source.
   virtual PyObject* import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) = 0;
+  // Names of the ES modules that it has, a list of str; those of JSON modules aren't among them.
+  virtual PyObject* module_names() = 0;
   // Deep conversion of Python data to JavaScript, as a proxy or primitive.
   virtual PyObject* to_js(PyObject* object) = 0;
   // Data attached to this context in the snapshot; null without an error where there is none (any more).

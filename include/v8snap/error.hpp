@@ -26,6 +26,7 @@ enum class ErrorCode : int {
   kExternalReference,
   kUnserializable,
   kNotInSnapshot,
+  kPending,
 };
 
 // Thrown inside the engine, never through a frame of V8's.

@@ -21,6 +21,7 @@ struct IsolateOptions {
   std::string prelude;                // creators: a script, UTF-8, for each new context; see SnapshotCreator
   PyObject* late_builtins = nullptr;  // creators: set of names that V8 adds only when the snapshot is loaded
   PyObject* externals = nullptr;      // dict name -> callable or None: the external references
+  PyObject* on_rejection = nullptr;   // callable(context, exception): is told of promises that nobody handles
 };
 
 // Any thread may use a plain isolate: one at a time, the others wait with the GIL released.
@@ -49,6 +50,14 @@ class Isolate {
   virtual bool has_open_context() = 0;
   // Stops the JavaScript that is running, from any thread. Nothing happens where none runs.
   virtual void terminate() = 0;
+  // The same only where the thread of that thread_number() runs it.
+  virtual void terminate_thread(unsigned long number) = 0;
+  // Whether a thread is using it.
+  virtual bool busy() const = 0;
+  // Tells of every rejected promise that is not handled by now.
+  virtual void report_rejections() = 0;
+  // Seconds for each outermost run of JavaScript that has no timeout of its own; 0: none.
+  virtual void set_timeout(double seconds) = 0;
 };
 
 // Starts V8 if need be. Throws kForked, kSnapshotConflict, kMemory.

@@ -23,6 +23,9 @@ bool read_only_heaps_can_be_alike();
 // Whether V8 is started: from then on flags can't change, and a child made by fork can't use V8.
 bool v8_started();
 
+// A number for the calling thread that is never used again, unlike the system's ids.
+unsigned long thread_number();
+
 // Which thread Python runs signal handlers in (threading's ident): at import, and again after a fork.
 void set_python_main_thread(unsigned long ident);
 

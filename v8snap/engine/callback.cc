@@ -30,32 +30,44 @@ v8::Local<v8::String> message_from(v8::Isolate* isolate, const std::string& text
       .FromMaybe(v8::String::Empty(isolate));
 }
 
-// "ValueError: what it says", never failing.
-std::string summary_of(PyObject* exception) {
-  std::string text = Py_TYPE(exception)->tp_name;
+// What an exception says, never failing.
+std::string text_of(PyObject* exception) {
   PyRef said(PyObject_Str(exception));
   Py_ssize_t size = 0;
   const char* utf8 = said ? PyUnicode_AsUTF8AndSize(said.get(), &size) : nullptr;
-  if (utf8 == nullptr) {
-    PyErr_Clear();
-  } else if (size > 0) {
-    text.append(": ").append(utf8, static_cast<size_t>(size));
-  }
-  return text;
+  if (utf8 != nullptr) return {utf8, static_cast<size_t>(size)};
+  PyErr_Clear();
+  return "";
 }
 
 void forget_error(const v8::WeakCallbackInfo<ThrownException>& info) { info.GetParameter()->error.Reset(); }
 
 // What JavaScript threw, where that is what passes through Python now: it stays the same object.
-v8::Local<v8::Value> thrown_before(IsolateImpl& isolate, PyObject* exception) {
+v8::Local<v8::Value> thrown_before(ContextImpl& context, PyObject* exception) {
+  IsolateImpl& isolate = context.isolate();
   if (PyObject_IsInstance(exception, proxy_hooks().js_error) != 1) return {};
   PyRef value(PyObject_GetAttrString(exception, "value"));
   Value* found = value ? proxy_hooks().find(value.get()) : nullptr;
   PyErr_Clear();
   auto* impl = static_cast<ValueImpl*>(found);
   if (impl == nullptr || &impl->isolate() != &isolate || impl->closed()) return {};
-  if (&impl->context() != isolate.current) isolate.contexts_mixed = true;
+  if (&impl->context() != &context) isolate.contexts_mixed = true;
   return impl->local();
+}
+
+// Its type is the error's name, so that JavaScript sees "ValueError: what it says"; nothing else of Python's goes
+// there.
+v8::Local<v8::Value> new_error(ContextImpl& context, PyObject* exception) {
+  v8::Isolate* isolate = context.isolate().v8;
+  const std::string text = text_of(exception);
+  end_forked_child(context.isolate());
+  v8::Local<v8::Value> error = v8::Exception::Error(message_from(isolate, text));
+  v8::Local<v8::String> name = message_from(isolate, Py_TYPE(exception)->tp_name);
+  v8::TryCatch ignored(isolate);
+  (void)error.As<v8::Object>()
+      ->DefineOwnProperty(isolate->GetCurrentContext(), literal(isolate, "name"), name, v8::DontEnum)
+      .FromMaybe(false);
+  return error;
 }
 
 // Turns Python's current exception into one of JavaScript's.
@@ -69,19 +81,7 @@ void pass_on_exception(IsolateImpl& isolate) {
     return;
   }
   const PyRef exception = take_python_exception();
-  v8::Local<v8::Value> error = thrown_before(isolate, exception.get());
-  if (error.IsEmpty()) {
-    const std::string summary = summary_of(exception.get());
-    end_forked_child(isolate);
-    error = v8::Exception::Error(message_from(isolate.v8, summary));
-  }
-  auto record = std::make_unique<ThrownException>();
-  record->id = isolate.next_id++;
-  isolate.keep(record->id, exception.get());
-  record->error.Reset(isolate.v8, error);
-  record->error.SetWeak(record.get(), forget_error, v8::WeakCallbackType::kParameter);
-  isolate.thrown.push_back(std::move(record));
-  isolate.v8->ThrowException(error);
+  isolate.v8->ThrowException(error_for_exception(*isolate.current, exception.get()));
 }
 
 void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
@@ -108,6 +108,27 @@ void end_forked_child(const IsolateImpl& isolate) {
 
 namespace {
 
+// What current_this() finds, on this thread.
+class ThisScope {
+ public:
+  ThisScope(ContextImpl& context, v8::Local<v8::Object> object)
+      : context_(context), object_(object), outer_(std::exchange(g_innermost, this)) {}
+  ~ThisScope() { g_innermost = outer_; }
+  ThisScope(const ThisScope&) = delete;
+
+  static const ThisScope* innermost() { return g_innermost; }
+  PyObject* to_python() const { return v8snap::to_python(context_, object_); }
+  IsolateImpl& isolate() const { return context_.isolate(); }
+
+ private:
+  static thread_local const ThisScope* g_innermost;
+  ContextImpl& context_;
+  v8::Local<v8::Object> object_;
+  const ThisScope* outer_;
+};
+
+thread_local const ThisScope* ThisScope::g_innermost = nullptr;
+
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (isolate.current == nullptr) {
     isolate.v8->ThrowException(
@@ -129,7 +150,10 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
   for (int i = 0; i < info.Length(); ++i) {
     PyTuple_SET_ITEM(arguments.get(), i, checked(to_python(context, info[i])).release());
   }
-  PyRef result(PyObject_CallObject(callable.get(), arguments.get()));
+  PyRef result = [&] {
+    const ThisScope scope(context, info.This());
+    return PyRef(PyObject_CallObject(callable.get(), arguments.get()));
+  }();
   end_forked_child(isolate);
   if (!result) throw PythonError();
   info.GetReturnValue().Set(from_python(context, result.get()));
@@ -234,6 +258,28 @@ v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* nam
   v8::Local<v8::Function> function = new_function(context, string_from_python(isolate.v8, name), nullptr);
   function->SetName(string_from_python(isolate.v8, name));
   return function;
+}
+
+PyObject* current_this() {
+  const ThisScope* innermost = ThisScope::innermost();
+  if (innermost == nullptr) {
+    throw Error(ErrorCode::kInternal, "this() is for Python functions that JavaScript is calling");
+  }
+  Entry entry(innermost->isolate());
+  return innermost->to_python();
+}
+
+v8::Local<v8::Value> error_for_exception(ContextImpl& context, PyObject* exception) {
+  IsolateImpl& isolate = context.isolate();
+  v8::Local<v8::Value> error = thrown_before(context, exception);
+  if (error.IsEmpty()) error = new_error(context, exception);
+  auto record = std::make_unique<ThrownException>();
+  record->id = isolate.next_id++;
+  isolate.keep(record->id, exception);
+  record->error.Reset(isolate.v8, error);
+  record->error.SetWeak(record.get(), forget_error, v8::WeakCallbackType::kParameter);
+  isolate.thrown.push_back(std::move(record));
+  return error;
 }
 
 PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error) {

@@ -45,6 +45,8 @@ void ContextImpl::close() {
     return;
   }
   Entry entry(isolate_);
+  isolate_.report_rejections_now(true);
+  if (slot_->closed) return;  // by what was told of them
   isolate_.close_slots(this);
   // Half of what a context costs is collected only once V8 knows that it is gone.
   compat::context_disposed(isolate_.v8);

@@ -43,13 +43,6 @@ PyObject* bigint_to_python(v8::Local<v8::BigInt> bigint) {
   return checked(PyObject_CallOneArg(g_hooks.bigint_type, result.get())).release();
 }
 
-ValueKind kind_of(v8::Local<v8::Value> value) {
-  if (value->IsSymbol()) return ValueKind::kSymbol;
-  if (value->IsFunction()) return ValueKind::kFunction;
-  if (value->IsArray()) return ValueKind::kArray;
-  return ValueKind::kObject;
-}
-
 PyObject* primitive_to_python(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   if (value->IsUndefined()) return Py_NewRef(g_hooks.undefined);
   if (value->IsNull()) return Py_NewRef(Py_None);
@@ -62,8 +55,22 @@ PyObject* primitive_to_python(v8::Isolate* isolate, v8::Local<v8::Value> value) 
 
 bool is_primitive(v8::Local<v8::Value> value) { return !value->IsObject() && !value->IsSymbol(); }
 
-// Deep copies: arrays to lists, plain objects and class instances to dicts, Map to dict, Set to set; what has no
-// Python data behind it (functions, promises, dates, ...) stays a proxy. Each object is copied once: cycles are kept.
+// A datetime, or null without an error: for an invalid date and for one that datetime can't hold.
+PyRef date_to_python(v8::Local<v8::Value> value) {
+  const double milliseconds = value.As<v8::Date>()->ValueOf();
+  if (std::isnan(milliseconds)) return PyRef();
+  PyRef number = checked(PyFloat_FromDouble(milliseconds));
+  PyRef made = checked(PyObject_CallOneArg(g_hooks.datetime_from_milliseconds, number.get()));
+  return made.get() == Py_None ? PyRef() : std::move(made);
+}
+
+bool is_buffer(v8::Local<v8::Value> value) {
+  return value->IsArrayBuffer() || value->IsArrayBufferView() || value->IsSharedArrayBuffer();
+}
+
+// Deep copies: arrays to lists, plain objects and class instances to dicts, Map to dict, Set to set, buffers to bytes
+// or array.array; what has no Python data behind it (functions, promises, errors, ...) stays a proxy. Each object is
+// copied once: cycles are kept.
 class DeepCopy {
  public:
   explicit DeepCopy(ContextImpl& context)
@@ -77,6 +84,11 @@ class DeepCopy {
     std::vector<Seen>& bucket = seen_[object->GetIdentityHash()];
     for (const Seen& each : bucket) {
       if (each.object == object) return PyRef::borrow(each.copy.get());
+    }
+    if (is_buffer(value)) {
+      PyRef bytes = checked(buffer_to_python(context_, value));
+      bucket.push_back({object, PyRef::borrow(bytes.get())});
+      return bytes;
     }
     PyRef result = value->IsArray() ? checked(PyList_New(0))
                    : value->IsSet() ? checked(PySet_New(nullptr))
@@ -103,7 +115,6 @@ class DeepCopy {
   static bool has_data(v8::Local<v8::Value> value) {
     if (value->IsArray() || value->IsMap() || value->IsSet()) return true;
     return value->IsObject() && !value->IsFunction() && !value->IsPromise() && !value->IsDate() && !value->IsRegExp() &&
-           !value->IsArrayBuffer() && !value->IsArrayBufferView() && !value->IsSharedArrayBuffer() &&
            !value->IsNativeError() && !value->IsWeakMap() && !value->IsWeakSet() && !value->IsSymbolObject() &&
            !value->IsMapIterator() && !value->IsSetIterator() && !value->IsGeneratorObject();
   }
@@ -232,17 +243,39 @@ class FromPython {
     if (Value* value = g_hooks.find(object)) return proxied(static_cast<ValueImpl&>(*value));
     if (PyDict_Check(object)) return container(object, &FromPython::fill_object);
     if (PyList_Check(object) || PyTuple_Check(object)) return container(object, &FromPython::fill_array);
+    if (PyObject_CheckBuffer(object)) return from_buffer(context_, object);
     if (PyCallable_Check(object)) return function_from_callable(context_, object);
+    if (PyAnySet_Check(object)) return container(object, &FromPython::fill_set);
     if (PyIndex_Check(object)) {
       PyRef number(PyNumber_Index(object));
       end_forked_child(context_.isolate());
       if (!number) throw PythonError();
       return int_to_v8(isolate_, local_, number.get(), false);
     }
-    throw_conversion(std::string("no JavaScript value for Python's ") + Py_TYPE(object)->tp_name);
+    return adapted(object);
   }
 
  private:
+  // What v8snap/conversion.py makes of it: milliseconds for a date, or something else to convert.
+  v8::Local<v8::Value> adapted(PyObject* object) {
+    check_native_stack();
+    PyObject* owner = context_.owner() == nullptr ? Py_None : context_.owner();
+    PyRef made(PyObject_CallFunctionObjArgs(g_hooks.adapt, owner, object, nullptr));
+    end_forked_child(context_.isolate());
+    if (!made) throw PythonError();
+    const char* kind;
+    PyObject* content;
+    if (PyArg_ParseTuple(made.get(), "sO", &kind, &content) == 0) throw PythonError();
+    const std::string is = kind;
+    if (is == "date") {
+      v8::Local<v8::Value> date;
+      if (!v8::Date::New(local_, PyFloat_AsDouble(content)).ToLocal(&date)) throw_conversion("V8 made no Date");
+      return date;
+    }
+    if (is == "value") return convert(content);
+    throw_conversion(std::string("no JavaScript value for Python's ") + Py_TYPE(object)->tp_name);
+  }
+
   static bool is_bigint(PyObject* object) {
     return PyObject_TypeCheck(object, reinterpret_cast<PyTypeObject*>(g_hooks.bigint_type));
   }
@@ -261,12 +294,18 @@ class FromPython {
     if (known != seen_.end()) return known->second.object;
     constexpr Py_ssize_t kMostElements = Py_ssize_t{1} << 26;  // V8 dies of the memory for more
     constexpr Py_ssize_t kMostReserved = Py_ssize_t{1} << 20;
-    const Py_ssize_t length = PyDict_Check(object) ? PyDict_GET_SIZE(object) : PySequence_Fast_GET_SIZE(object);
+    const Py_ssize_t length = PyDict_Check(object)     ? PyDict_GET_SIZE(object)
+                              : PyAnySet_Check(object) ? PySet_GET_SIZE(object)
+                                                       : PySequence_Fast_GET_SIZE(object);
     if (length > kMostElements) throw_conversion("too many elements for one JavaScript object");
-    v8::Local<v8::Object> result =
-        PyDict_Check(object)
-            ? v8::Object::New(isolate_)
-            : v8::Array::New(isolate_, static_cast<int>(std::min(length, kMostReserved))).As<v8::Object>();
+    v8::Local<v8::Object> result;
+    if (PyDict_Check(object)) {
+      result = v8::Object::New(isolate_);
+    } else if (PyAnySet_Check(object)) {
+      result = v8::Set::New(isolate_);
+    } else {
+      result = v8::Array::New(isolate_, static_cast<int>(std::min(length, kMostReserved)));
+    }
     seen_.emplace(object, Seen{result, PyRef::borrow(object)});
     (this->*fill)(object, result);
     return result;
@@ -285,6 +324,14 @@ class FromPython {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
       PyObject* pair = PyList_GET_ITEM(items.get(), i);
       put(into->CreateDataProperty(local_, key(PyTuple_GET_ITEM(pair, 0)), convert(PyTuple_GET_ITEM(pair, 1))));
+    }
+  }
+
+  void fill_set(PyObject* set, v8::Local<v8::Object> into) {
+    PyRef elements = checked(PySequence_List(set));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(elements.get()); ++i) {
+      v8::Local<v8::Value> element = convert(PyList_GET_ITEM(elements.get(), i));
+      put(v8::Just(!into.As<v8::Set>()->Add(local_, element).IsEmpty()));
     }
   }
 
@@ -410,10 +457,39 @@ v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string)
   }
 }
 
-PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value) {
+PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver) {
   if (is_primitive(value)) return checked(primitive_to_python(context.isolate().v8, value)).release();
+  if (value->IsDate()) {
+    if (PyRef date = date_to_python(value)) return date.release();
+  }
   if (context.owner() == nullptr) throw Error(ErrorCode::kInternal, "a context without its Python object");
-  return checked(g_hooks.make(context.owner(), new ValueImpl(context, value, kind_of(value)))).release();
+  if (!value->IsFunction()) receiver = nullptr;
+  const int hash = identity_hash_of(value);
+  PyObject* known = context.isolate().find_proxy(context, value, hash, receiver);
+  if (known != nullptr) return Py_NewRef(known);
+  return checked(g_hooks.make(context.owner(), new ValueImpl(context, value, hash, receiver), receiver)).release();
+}
+
+ValueKind kind_of(v8::Local<v8::Value> value) {
+  if (value->IsSymbol()) return ValueKind::kSymbol;
+  if (value->IsFunction()) return ValueKind::kFunction;
+  if (value->IsArray()) return ValueKind::kArray;
+  if (value->IsMap()) return ValueKind::kMap;
+  if (value->IsSet()) return ValueKind::kSet;
+  if (value->IsPromise()) return ValueKind::kPromise;
+  if (value->IsArrayBufferView()) return ValueKind::kTypedArray;
+  if (value->IsArrayBuffer() || value->IsSharedArrayBuffer()) return ValueKind::kArrayBuffer;
+  return ValueKind::kObject;
+}
+
+PyObject* IsolateImpl::find_proxy(const ContextImpl& context, v8::Local<v8::Value> value, int hash,
+                                  PyObject* receiver) const {
+  auto [first, last] = proxies.equal_range(hash);
+  for (; first != last; ++first) {
+    PyObject* proxy = first->second->proxy();
+    if (first->second->is(context, value, receiver) && Py_REFCNT(proxy) > 0) return proxy;  // 0: on its way out
+  }
+  return nullptr;
 }
 
 PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {

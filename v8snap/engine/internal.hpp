@@ -17,10 +17,13 @@
 #include <vector>
 
 #include "v8_compat.hpp"
+#include "v8snap/buffer.hpp"
+#include "v8snap/collection.hpp"
 #include "v8snap/context.hpp"
 #include "v8snap/error.hpp"
 #include "v8snap/isolate.hpp"
 #include "v8snap/process.hpp"
+#include "v8snap/promise.hpp"
 #include "v8snap/script.hpp"
 #include "v8snap/snapshot_creator.hpp"
 #include "v8snap/value.hpp"
@@ -29,9 +32,8 @@ namespace v8snap {
 
 class IsolateImpl;
 class ContextImpl;
+class ValueImpl;
 
-// A number for the calling thread that is never used again, unlike the system's ids.
-unsigned long thread_number();
 unsigned long python_main_thread();
 
 // ---------------------------------------------------------------- Python
@@ -196,6 +198,44 @@ struct ThrownException {
   v8::Global<v8::Value> error;
 };
 
+// Counts the memory of ArrayBuffers, which V8's own limit leaves out, and gives none beyond a limit.
+class BufferAllocator final : public v8::ArrayBuffer::Allocator {
+ public:
+  explicit BufferAllocator(size_t limit) : limit_(limit) {}
+
+  void* Allocate(size_t length) override;
+  void* AllocateUninitialized(size_t length) override;
+  void Free(void* data, size_t length) override;
+  // Whether memory was refused since this was last asked.
+  bool refused() { return refused_.exchange(false); }
+
+ private:
+  bool take(size_t length);
+
+  const size_t limit_;  // bytes; 0: none
+  std::atomic<size_t> used_{0};
+  std::atomic<bool> refused_{false};
+};
+
+// A promise that was rejected while nobody handled it.
+struct Rejection {
+  v8::Global<v8::Context> context;
+  v8::Global<v8::Promise> promise;
+  v8::Global<v8::Message> message;
+};
+
+enum class ImportAttributes { kNone, kJson, kUnknown };
+
+// An import() that waits for its microtask.
+struct DynamicImport {
+  IsolateImpl* isolate;
+  ImportAttributes attributes;
+  v8::Global<v8::Context> context;
+  v8::Global<v8::Promise::Resolver> resolver;
+  v8::Global<v8::Value> referrer;
+  v8::Global<v8::String> specifier;
+};
+
 // The handles that a snapshot creator keeps until the blob is made.
 struct CreatorParts {
   struct Datum {
@@ -224,6 +264,10 @@ class IsolateImpl final : public Isolate {
   void low_memory_notification() override;
   bool has_open_context() override;
   void terminate() override;
+  void terminate_thread(unsigned long number) override;
+  bool busy() const override { return owner.load() != 0; }
+  void report_rejections() override;
+  void set_timeout(double seconds) override { timeout = seconds; }
 
   // Brings the V8 isolate to life: a plain one, or a creator's (`creator` is then filled).
   void start(const IsolateOptions& options);
@@ -251,8 +295,19 @@ class IsolateImpl final : public Isolate {
   void keep(long id, PyObject* object);
   void forget(long id);
 
-  void request_stop(StopReason reason, int level);
+  // For `thread` only, a thread_number(), where it isn't 0.
+  void request_stop(StopReason reason, int level, unsigned long thread = 0);
   void stash_python_exception();
+
+  // The open context of ours that `local` is, or null.
+  ContextImpl* context_of(v8::Local<v8::Context> local) const;
+  // The proxy that Python has of an object as got from `context`, with `receiver` as its `this`; or null.
+  PyObject* find_proxy(const ContextImpl& context, v8::Local<v8::Value> value, int hash, PyObject* receiver) const;
+  // V8's promise reject callback, see rejection.cc.
+  static void note_rejection(v8::PromiseRejectMessage message);
+  // At the end of the outermost Entry: tells Python of rejections that neither JavaScript nor, unless `all`, a proxy of
+  // Python's can handle any more.
+  void report_rejections_now(bool all) noexcept;
 
   v8::Isolate* v8 = nullptr;
   std::unique_ptr<compat::Creator> creator;
@@ -260,6 +315,11 @@ class IsolateImpl final : public Isolate {
   bool contexts_mixed = false;   // a creator's: one context may hold objects of another
   int task_calls = 0;            // JavaScript functions that tasks of V8's have called
   IsolateOptions options;
+  double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
+  std::shared_ptr<BufferAllocator> allocator;
+  std::unordered_multimap<int, ValueImpl*> proxies;  // those of Python, by identity hash; changed under the GIL
+  std::vector<Rejection> rejections;
+  std::vector<std::unique_ptr<DynamicImport>> imports;
   bool allocated = false;  // waits for a creator
   bool is_creator = false;
   unsigned long creator_thread = 0;
@@ -289,12 +349,12 @@ class IsolateImpl final : public Isolate {
 
  private:
   void start_common();
+  void report(ContextImpl& context, v8::Local<v8::Promise> promise, v8::Local<v8::Message> message);
   std::unique_ptr<Context> adopt_context(const std::function<v8::Local<v8::Context>()>& make);
 
   bool closed_ = false;
   unsigned long fork_generation_ = 0;
   v8::StartupData startup_data_{};
-  std::unique_ptr<v8::ArrayBuffer::Allocator> allocator_;
   Slot* slots_ = nullptr;
   std::mutex release_mutex_;
   std::vector<Slot*> released_;
@@ -330,6 +390,7 @@ class ContextImpl final : public Context {
   std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data) override;
   PyObject* run(Script& script, double timeout) override;
   PyObject* import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) override;
+  PyObject* module_names() override;
   PyObject* to_js(PyObject* object) override;
   PyObject* data(size_t index) override;
 
@@ -347,6 +408,16 @@ class ContextImpl final : public Context {
   IsolateImpl& isolate_;
   PyObject* owner_ = nullptr;
   Slot* slot_;
+};
+
+// One visit of this thread to a context: its isolate entered, its scope open.
+struct Visit {
+  explicit Visit(const ContextImpl& context)
+      : entry(context.isolate()), context(context.local()), scope(this->context) {}
+
+  Entry entry;
+  v8::Local<v8::Context> context;
+  v8::Context::Scope scope;
 };
 
 class ScriptImpl final : public Script {
@@ -369,29 +440,37 @@ class ScriptImpl final : public Script {
 
 class ValueImpl final : public Value {
  public:
-  ValueImpl(ContextImpl& context, v8::Local<v8::Value> value, ValueKind kind);
+  // `receiver`: see Value::get(); borrowed, the proxy to come holds it.
+  ValueImpl(ContextImpl& context, v8::Local<v8::Value> value, int hash, PyObject* receiver);
   ~ValueImpl() override;
 
   ValueKind kind() const override { return kind_; }
   bool closed() const override { return slot_->closed; }
-  PyObject* get(PyObject* key) override;
+  void set_proxy(PyObject* proxy) override;
+  PyObject* get(PyObject* key, PyObject* receiver) override;
   void set(PyObject* key, PyObject* value) override;
   bool remove(PyObject* key) override;
   bool has(PyObject* key) override;
   PyObject* keys() override;
   Py_ssize_t length() override;
   void set_length(Py_ssize_t length) override;
-  PyObject* call(Value* receiver, PyObject* arguments) override;
-  PyObject* construct(PyObject* arguments) override;
+  PyObject* all_names() override;
+  PyObject* iterator() override;
+  PyObject* call(Value* receiver, PyObject* arguments, double timeout) override;
+  PyObject* construct(PyObject* arguments, double timeout) override;
   PyObject* to_py() override;
   PyObject* describe() override;
+  PyObject* preview() override;
   bool strict_equals(Value& other) override;
   int identity_hash() override;
 
   IsolateImpl& isolate() const { return context_.isolate(); }
-  const ContextImpl& context() const { return context_; }
+  ContextImpl& context() const { return context_; }
   // Inside an Entry of the same isolate. Throws kClosed.
   v8::Local<v8::Value> local() const;
+  // Whether it is that object, as a proxy with that receiver.
+  bool is(const ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver) const;
+  PyObject* proxy() const { return proxy_; }
 
  private:
   v8::Local<v8::Object> object() const;
@@ -400,6 +479,9 @@ class ValueImpl final : public Value {
   ContextImpl& context_;
   Slot* slot_;
   ValueKind kind_;
+  int hash_;
+  PyObject* receiver_;
+  PyObject* proxy_ = nullptr;
 };
 
 // ---------------------------------------------------------------- running
@@ -420,6 +502,8 @@ class RunScope {
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.
 void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed);
+// Throws what JavaScript threw. `message` may be empty.
+[[noreturn]] void throw_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message);
 // After a run that ended by an exception of the engine's or Python's: a stop that was for it is over.
 void forget_stop(ContextImpl& context);
 
@@ -448,8 +532,11 @@ void run_queued_js(ContextImpl& context, Function&& function) {
 
 // ---------------------------------------------------------------- conversion
 
-// V8 to Python: primitives by value, all else as a proxy. New reference.
-PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value);
+// V8 to Python: primitives and dates by value, all else as a proxy, the same one as long as Python has it. A function
+// gets `receiver` as its `this`. New reference.
+PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver = nullptr);
+ValueKind kind_of(v8::Local<v8::Value> value);
+int identity_hash_of(v8::Local<v8::Value> value);  // of an object or symbol
 // What was attached to a snapshot; null where there is nothing (any more), or what is no value, such as a template.
 PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data);
 PyObject* string_to_python(v8::Isolate* isolate, v8::Local<v8::String> string);
@@ -462,7 +549,21 @@ v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object);
 v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string);
 v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text);
 
+// A new ArrayBuffer or typed array with what a Python object with the buffer protocol holds now, or an array of such
+// for each of several dimensions.
+v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object);
+// The bytes of an ArrayBuffer, Uint8Array or DataView as bytes, those of another typed array as array.array.
+PyObject* buffer_to_python(ContextImpl& context, v8::Local<v8::Value> value);
+
 const ProxyHooks& proxy_hooks();
+
+// Gives Maybe<T> the face of MaybeLocal<T> for run_js.
+template <class T>
+struct Given {
+  v8::Maybe<T> maybe;
+  bool IsEmpty() const { return maybe.IsNothing(); }
+  T ToLocalChecked() const { return maybe.FromJust(); }
+};
 
 // ---------------------------------------------------------------- callbacks
 
@@ -472,11 +573,21 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
 v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* name);
 // The Python exception behind a JavaScript error, or null.
 PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error);
+// The error that a Python exception is to JavaScript: the same one that it came from, if it did.
+v8::Local<v8::Value> error_for_exception(ContextImpl& context, PyObject* exception);
 
 // ---------------------------------------------------------------- modules
 
 // V8's HostInitializeImportMetaObjectCallback: `import.meta.url` is the module's name, also out of a snapshot.
 void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> module, v8::Local<v8::Object> meta);
+// V8's HostImportModuleDynamicallyCallback: the module is found and loaded in a microtask.
+v8::MaybeLocal<v8::Promise> import_dynamically(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
+                                               v8::Local<v8::Value> referrer, v8::Local<v8::String> specifier,
+                                               v8::Local<v8::FixedArray> attributes);
+// Native functions that modules in a heap refer to.
+void import_fulfilled(const v8::FunctionCallbackInfo<v8::Value>& info);
+void import_rejected(const v8::FunctionCallbackInfo<v8::Value>& info);
+v8::MaybeLocal<v8::Value> settle_json_module(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
 
 // ---------------------------------------------------------------- creators
 

@@ -76,9 +76,9 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
   HeapRegistry::add(options);
   fork_generation_ = v8snap::fork_generation();
   startup_data_ = {options.blob, static_cast<int>(options.blob_size)};
-  allocator_.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
+  allocator = std::make_shared<BufferAllocator>(options.heap_limit);
   v8::Isolate::CreateParams params;
-  params.array_buffer_allocator = allocator_.get();
+  params.array_buffer_allocator_shared = allocator;  // views of Python's may outlive the isolate
   params.external_references = external_reference_table();
   if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
   if (options.heap_limit > 0) params.constraints.ConfigureDefaultsFromHeapSize(0, options.heap_limit);
@@ -99,9 +99,9 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   is_creator = true;
   creator_thread = thread_number();
   startup_data_ = {options.blob, static_cast<int>(options.blob_size)};
-  allocator_.reset(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
+  allocator = std::make_shared<BufferAllocator>(options.heap_limit);
   v8::Isolate::CreateParams params;
-  params.array_buffer_allocator = allocator_.get();
+  params.array_buffer_allocator_shared = allocator;  // views of Python's may outlive the isolate
   params.external_references = external_reference_table();
   if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
   {
@@ -118,6 +118,8 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
 void IsolateImpl::start_common() {
   v8->SetData(0, this);
   v8->SetHostInitializeImportMetaObjectCallback(set_import_meta);
+  v8->SetHostImportModuleDynamicallyCallback(import_dynamically);
+  v8->SetPromiseRejectCallback(note_rejection);
   // Without a limit of ours as well: V8 would end the process at its own.
   v8->AddNearHeapLimitCallback(near_heap_limit, this);
   v8->AutomaticallyRestoreInitialHeapLimit();
@@ -129,6 +131,8 @@ void IsolateImpl::start_common() {
 void IsolateImpl::reset_handles() {
   close_slots(nullptr);
   functions.clear();
+  rejections.clear();
+  imports.clear();
   for (auto& each : thrown) each->error.Reset();
 }
 
@@ -340,6 +344,10 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
 
 Entry::~Entry() {
   end_forked_child(isolate_);
+  if (isolate_.depth == 1) {
+    isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
+    isolate_.report_rejections_now(false);
+  }
   --isolate_.depth;
   handles_.reset();
   scope_.reset();
@@ -416,6 +424,14 @@ PyObject* IsolateImpl::heap_statistics() {
       .release();
 }
 
+ContextImpl* IsolateImpl::context_of(v8::Local<v8::Context> local) const {
+  for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
+    if (slot->kind != LiveKind::kContext || slot->closed || slot->context == nullptr) continue;
+    if (slot->context_handle == local) return slot->context;
+  }
+  return nullptr;
+}
+
 ContextImpl* IsolateImpl::some_context() const {
   for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
     const bool usable = slot->kind == LiveKind::kContext && !slot->closed && slot->context != nullptr;
@@ -460,6 +476,11 @@ int IsolateImpl::run_tasks() {
 void IsolateImpl::terminate() {
   check_usable();
   request_stop(StopReason::kUser, 1);
+}
+
+void IsolateImpl::terminate_thread(unsigned long number) {
+  check_usable();
+  request_stop(StopReason::kUser, 1, number);
 }
 
 }  // namespace v8snap

@@ -31,28 +31,64 @@ void note_name(v8::Local<v8::Context> context, v8::Local<v8::Module> module, v8:
   }
 }
 
+// A JSON module is another than the JavaScript module of that name.
+std::u16string key_of(v8::Isolate* isolate, v8::Local<v8::String> name, bool json) {
+  return units(isolate, name) + (json ? u"\0json" : u"");
+}
+
+// What these attributes ask for. `step`: entries for each attribute. Nothing of Python's.
+ImportAttributes attributes_of(v8::Local<v8::Context> context, v8::Local<v8::FixedArray> attributes, int step) {
+  v8::Isolate* isolate = context->GetIsolate();
+  const auto is = [&](int index, const char* text) {
+    return attributes->Get(context, index).As<v8::Value>()->StrictEquals(literal(isolate, text));
+  };
+  ImportAttributes found = ImportAttributes::kNone;
+  for (int i = 0; i + 1 < attributes->Length(); i += step) {
+    if (!is(i, "type") || !is(i + 1, "json")) return ImportAttributes::kUnknown;
+    found = ImportAttributes::kJson;
+  }
+  return found;
+}
+
+bool asks_for_json(ImportAttributes attributes, const std::string& specifier) {
+  if (attributes == ImportAttributes::kUnknown) {
+    throw Error(ErrorCode::kSnapshot, "the import of " + specifier + " has an attribute other than type: 'json'");
+  }
+  return attributes == ImportAttributes::kJson;
+}
+
 // One module graph while it is loaded. V8's resolve callback has no argument of ours: the graph is found through
 // `g_linking`, which is of the thread because linking calls nobody else.
 class Graph {
  public:
+  // `resolve(specifier, importer)` gives (name, source).
   Graph(ContextImpl& context, PyObject* resolve)
-      : context_(context), isolate_(context.isolate().v8), local_(context.local()), resolve_(resolve) {}
+      : context_(context), isolate_(context.isolate().v8), local_(isolate_->GetCurrentContext()), resolve_(resolve) {}
 
-  v8::Local<v8::Module> load(PyObject* source, PyObject* name) {
-    const size_t root = find_or_compile(source, name);
+  v8::Local<v8::Module> load(PyObject* source, PyObject* name, bool json = false) {
+    const size_t root = find_or_compile(source, name, json);
     // Breadth first; `modules_` grows while it is walked.
     for (size_t i = 0; i < modules_.size(); ++i) load_imports(i);
     link(modules_[root].module);
     for (const Loaded& each : modules_) {
-      const std::u16string key = units(isolate_, string_from_python(isolate_, each.name.get()));
-      context_.modules()[key].Reset(isolate_, each.module);
+      if (!each.content.IsEmpty()) {
+        const bool done = each.module->SetSyntheticModuleExport(isolate_, literal(isolate_, "default"), each.content)
+                              .FromMaybe(false);
+        if (!done) throw Error(ErrorCode::kInternal, "a JSON module got no content");
+      }
+      context_.modules()[each.key].Reset(isolate_, each.module);
     }
     return modules_[root].module;
   }
 
+  v8::Local<v8::Module> load_root(v8::Local<v8::String> specifier, PyObject* importer, bool json) {
+    auto [name, source] = find(specifier, importer);
+    return load(source.get(), name.get(), json);
+  }
+
   // What failed can be tried again, as Python's own imports can.
-  void forget_failed(PyObject* root) {
-    context_.modules().erase(units(isolate_, string_from_python(isolate_, root)));
+  void forget_failed() {
+    if (!modules_.empty()) context_.modules().erase(modules_[0].key);
     for (auto each = context_.modules().begin(); each != context_.modules().end();) {
       const bool failed = each->second.Get(isolate_)->GetStatus() == v8::Module::kErrored;
       each = failed ? context_.modules().erase(each) : std::next(each);
@@ -63,18 +99,28 @@ class Graph {
   struct Loaded {
     v8::Local<v8::Module> module;
     PyRef name;
+    std::u16string key;
+    v8::Local<v8::Value> content;  // of a JSON module that is new
     std::map<std::u16string, size_t> imports;
   };
 
-  size_t find_or_compile(PyObject* source, PyObject* name) {
-    for (size_t i = 0; i < modules_.size(); ++i) {
-      if (PyUnicode_Compare(modules_[i].name.get(), name) == 0) return i;
-    }
+  size_t find_or_compile(PyObject* source, PyObject* name, bool json) {
     v8::Local<v8::String> text = string_from_python(isolate_, name);
-    auto known = context_.modules().find(units(isolate_, text));
-    modules_.push_back({known != context_.modules().end() ? known->second.Get(isolate_) : compile(source, text),
-                        PyRef::borrow(name),
-                        {}});
+    const std::u16string key = key_of(isolate_, text, json);
+    for (size_t i = 0; i < modules_.size(); ++i) {
+      if (modules_[i].key == key) return i;
+    }
+    Loaded loaded{{}, PyRef::borrow(name), key, {}, {}};
+    auto known = context_.modules().find(key);
+    if (known != context_.modules().end()) {
+      loaded.module = known->second.Get(isolate_);
+    } else if (json) {
+      loaded.content = parse_json(source, text);
+      loaded.module = compat::new_default_export_module(isolate_, text, settle_json_module);
+    } else {
+      loaded.module = compile(source, text);
+    }
+    modules_.push_back(std::move(loaded));
     return modules_.size() - 1;
   }
 
@@ -87,22 +133,53 @@ class Graph {
     return module;
   }
 
+  // V8's own errors of JSON don't say which one it is.
+  v8::Local<v8::Value> parse_json(PyObject* source, v8::Local<v8::String> name) {
+    v8::Local<v8::String> text = string_from_python(isolate_, source);
+    return run_js(context_, 0, [&] {
+      v8::TryCatch caught(isolate_);
+      v8::MaybeLocal<v8::Value> content = v8::JSON::Parse(local_, text);
+      if (!content.IsEmpty() || caught.HasTerminated() || caught.Message().IsEmpty()) {
+        if (content.IsEmpty()) caught.ReThrow();
+        return content;
+      }
+      v8::Local<v8::String> message = v8::String::Concat(isolate_, literal(isolate_, "in the JSON module "), name);
+      message = v8::String::Concat(isolate_, message, literal(isolate_, ": "));
+      v8::Local<v8::Value> said = caught.Exception();
+      if (said->IsNativeError()) {
+        said = said.As<v8::Object>()->Get(local_, literal(isolate_, "message")).FromMaybe(v8::Local<v8::Value>());
+      }
+      if (!said.IsEmpty() && said->IsString()) message = v8::String::Concat(isolate_, message, said.As<v8::String>());
+      caught.Reset();
+      isolate_->ThrowException(v8::Exception::SyntaxError(message));
+      caught.ReThrow();
+      return content;
+    });
+  }
+
   void load_imports(size_t importer) {
     if (modules_[importer].module->GetStatus() != v8::Module::kUninstantiated) return;
+    if (!modules_[importer].module->IsSourceTextModule()) return;
     v8::Local<v8::FixedArray> requests = modules_[importer].module->GetModuleRequests();
     for (int i = 0; i < requests->Length(); ++i) {
       v8::Local<v8::String> specifier = compat::module_request_specifier(local_, requests, i);
-      PyRef text = checked(string_to_python(isolate_, specifier));
-      // resolve(specifier, importer) gives (name, source).
-      PyRef found(PyObject_CallFunctionObjArgs(resolve_, text.get(), modules_[importer].name.get(), nullptr));
-      end_forked_child(context_.isolate());
-      if (!found) throw PythonError();
-      (void)context_.local();  // it may have closed the context
-      PyObject *name, *source;
-      if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
-      const size_t index = find_or_compile(source, name);
-      modules_[importer].imports[units(isolate_, specifier)] = index;
+      const bool json = asks_for_json(attributes_of(local_, compat::module_request_attributes(local_, requests, i), 3),
+                                      text_from(isolate_, specifier));
+      auto [name, source] = find(specifier, modules_[importer].name.get());
+      const size_t index = find_or_compile(source.get(), name.get(), json);
+      modules_[importer].imports[key_of(isolate_, specifier, json)] = index;
     }
+  }
+
+  std::pair<PyRef, PyRef> find(v8::Local<v8::String> specifier, PyObject* importer) {
+    PyRef text = checked(string_to_python(isolate_, specifier));
+    PyRef found(PyObject_CallFunctionObjArgs(resolve_, text.get(), importer, nullptr));
+    end_forked_child(context_.isolate());
+    if (!found) throw PythonError();
+    (void)context_.local();  // it may have closed the context
+    PyObject *name, *source;
+    if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
+    return {PyRef::borrow(name), PyRef::borrow(source)};
   }
 
   void link(v8::Local<v8::Module> root) {
@@ -118,10 +195,12 @@ class Graph {
   }
 
   static v8::MaybeLocal<v8::Module> resolve_import(v8::Local<v8::Context>, v8::Local<v8::String> specifier,
-                                                   v8::Local<v8::FixedArray>, v8::Local<v8::Module> referrer) {
+                                                   v8::Local<v8::FixedArray> attributes,
+                                                   v8::Local<v8::Module> referrer) {
+    const bool json = attributes->Length() > 0;  // load_imports() knows no other attribute
     for (const Loaded& each : g_linking->modules_) {
       if (each.module != referrer) continue;
-      auto found = each.imports.find(units(g_linking->isolate_, specifier));
+      auto found = each.imports.find(key_of(g_linking->isolate_, specifier, json));
       if (found != each.imports.end()) return g_linking->modules_[found->second].module;
     }
     return {};
@@ -138,23 +217,32 @@ class Graph {
 
 thread_local Graph* Graph::g_linking = nullptr;
 
-void evaluate(ContextImpl& context, v8::Local<v8::Module> module, PyObject* name, double timeout) {
-  v8::Isolate* isolate = context.isolate().v8;
+// The promise of its evaluation, which is over or goes on.
+v8::Local<v8::Promise> evaluate(ContextImpl& context, v8::Local<v8::Module> module, double timeout) {
   if (module->GetStatus() == v8::Module::kEvaluating) {
     throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
   }
+  v8::Local<v8::Context> local = context.isolate().v8->GetCurrentContext();
+  return run_js(context, timeout, [&] { return module->Evaluate(local); }).As<v8::Promise>();
+}
+
+void evaluate_to_the_end(ContextImpl& context, v8::Local<v8::Module> module, PyObject* name, double timeout) {
   if (module->GetStatus() == v8::Module::kEvaluated && !module->IsGraphAsync()) return;
-  v8::Local<v8::Value> settled = run_js(context, timeout, [&] { return module->Evaluate(context.local()); });
-  auto promise = settled.As<v8::Promise>();
+  v8::Local<v8::Promise> promise = evaluate(context, module, timeout);
   if (promise->State() == v8::Promise::kRejected) {
     promise->MarkAsHandled();
-    v8::TryCatch caught(isolate);
-    isolate->ThrowException(promise->Result());
-    check_run(context, caught, true);
+    v8::TryCatch caught(context.isolate().v8);
+    throw_thrown(context, promise->Result(), {});
   }
   if (promise->State() == v8::Promise::kPending) {
     throw Error(ErrorCode::kSnapshot, std::string("module ") + PyUnicode_AsUTF8(checked(PyObject_ASCII(name)).get()) +
                                           " waits for something at its top level that never comes");
+  }
+}
+
+void check_modules_possible(const IsolateImpl& isolate) {
+  if (isolate.is_creator && !compat::module_namespaces_can_be_in_snapshots()) {
+    throw Error(ErrorCode::kUnserializable, "this build of V8 dies of ES modules in a snapshot");
   }
 }
 
@@ -170,21 +258,150 @@ void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> modul
 }
 
 PyObject* ContextImpl::import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) {
-  Entry entry(isolate_);
-  if (isolate_.is_creator && !compat::module_namespaces_can_be_in_snapshots()) {
-    throw Error(ErrorCode::kUnserializable, "this build of V8 dies of ES modules in a snapshot");
-  }
-  v8::Local<v8::Context> context = local();
-  v8::Context::Scope scope(context);
+  Visit visit(*this);
+  check_modules_possible(isolate_);
   Graph graph(*this, resolve);
   v8::Local<v8::Module> module = graph.load(source, name);
   try {
-    evaluate(*this, module, name, timeout);
+    evaluate_to_the_end(*this, module, name, timeout);
   } catch (...) {
-    graph.forget_failed(name);
+    graph.forget_failed();
     throw;
   }
   return to_python(*this, module->GetModuleNamespace());
+}
+
+PyObject* ContextImpl::module_names() {
+  Visit visit(*this);
+  PyRef names = checked(PyList_New(0));
+  for (const auto& each : modules()) {
+    v8::Local<v8::String> name;
+    if (each.first.find(u'\0') != std::u16string::npos) continue;
+    if (!v8::String::NewFromTwoByte(isolate_.v8, reinterpret_cast<const uint16_t*>(each.first.data()),
+                                    v8::NewStringType::kNormal, static_cast<int>(each.first.size()))
+             .ToLocal(&name)) {
+      continue;
+    }
+    checked(PyList_Append(names.get(), checked(string_to_python(isolate_.v8, name)).get()));
+  }
+  return names.release();
+}
+
+// ---------------------------------------------------------------- import()
+
+namespace {
+
+// Settles the promise of an import() when the module's own is settled; its data is [resolver, namespace].
+void settle_import(const v8::FunctionCallbackInfo<v8::Value>& info, bool fulfilled) {
+  v8::Isolate* isolate = info.GetIsolate();
+  v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  v8::Local<v8::Value> resolver, exports;
+  if (!info.Data()->IsArray() || !info.Data().As<v8::Array>()->Get(context, 0).ToLocal(&resolver) ||
+      !info.Data().As<v8::Array>()->Get(context, 1).ToLocal(&exports)) {
+    return;
+  }
+  auto settled = resolver.As<v8::Promise::Resolver>();
+  (void)(fulfilled ? settled->Resolve(context, exports) : settled->Reject(context, info[0])).FromMaybe(false);
+}
+
+void import_now(ContextImpl& context, const DynamicImport& import, v8::Local<v8::Promise::Resolver> resolver) {
+  v8::Isolate* isolate = context.isolate().v8;
+  v8::Local<v8::Context> local = isolate->GetCurrentContext();
+  check_modules_possible(context.isolate());
+  v8::Local<v8::String> specifier = import.specifier.Get(isolate);
+  v8::Local<v8::Value> referrer = import.referrer.Get(isolate);
+  const bool json = asks_for_json(import.attributes, text_from(isolate, specifier));
+  PyRef importer =
+      referrer->IsString() ? checked(string_to_python(isolate, referrer.As<v8::String>())) : PyRef::borrow(Py_None);
+  PyRef find = checked(PyObject_CallMethod(context.owner(), "_finder_for", "O", importer.get()));
+  Graph graph(context, find.get());
+  v8::Local<v8::Module> module = graph.load_root(specifier, importer.get(), json);
+  PyRef kept = checked(PyObject_CallMethod(find.get(), "keep", nullptr));
+  v8::Local<v8::Promise> done = evaluate(context, module, 0);
+  v8::Local<v8::Value> data[] = {resolver, module->GetModuleNamespace()};
+  if (done->State() == v8::Promise::kFulfilled) {
+    (void)resolver->Resolve(local, data[1]).FromMaybe(false);
+    return;
+  }
+  if (done->State() == v8::Promise::kRejected) graph.forget_failed();
+  v8::Local<v8::Array> settling = v8::Array::New(isolate, data, std::size(data));
+  v8::Local<v8::Function> fulfilled, rejected;
+  v8::Local<v8::Promise> then;
+  const bool waits = v8::Function::New(local, import_fulfilled, settling).ToLocal(&fulfilled) &&
+                     v8::Function::New(local, import_rejected, settling).ToLocal(&rejected) &&
+                     done->Then(local, fulfilled, rejected).ToLocal(&then);
+  if (!waits) throw Error(ErrorCode::kInternal, "V8 can't wait for the module");
+}
+
+void reject_import(ContextImpl& context, v8::Local<v8::Promise::Resolver> resolver) {
+  IsolateImpl& isolate = context.isolate();
+  raise_python_error();
+  if (PyErr_ExceptionMatches(PyExc_Exception) == 0) {
+    isolate.stash_python_exception();
+    return;
+  }
+  const PyRef exception = take_python_exception();
+  if (isolate.stop_reason != StopReason::kNone) return;
+  v8::Local<v8::Value> error = error_for_exception(context, exception.get());
+  (void)resolver->Reject(isolate.v8->GetCurrentContext(), error).FromMaybe(false);
+}
+
+// The rest of an import(), as a microtask.
+void finish_import(void* data) {
+  auto* pending = static_cast<DynamicImport*>(data);
+  IsolateImpl& isolate = *pending->isolate;
+  const auto known = std::find_if(isolate.imports.begin(), isolate.imports.end(),
+                                  [&](const auto& each) { return each.get() == pending; });
+  if (known == isolate.imports.end()) return;
+  const std::unique_ptr<DynamicImport> import = std::move(*known);
+  isolate.imports.erase(known);
+  v8::HandleScope handles(isolate.v8);
+  v8::Local<v8::Context> local = import->context.Get(isolate.v8);
+  v8::Context::Scope scope(local);
+  GilHold gil;
+  ContextImpl* context = isolate.context_of(local);
+  if (context == nullptr || context->owner() == nullptr || Py_REFCNT(context->owner()) == 0) return;
+  const PyRef kept = PyRef::borrow(context->owner());
+  v8::Local<v8::Promise::Resolver> resolver = import->resolver.Get(isolate.v8);
+  try {
+    try {
+      import_now(*context, *import, resolver);
+    } catch (...) {
+      reject_import(*context, resolver);
+    }
+  } catch (...) {
+    PyErr_Clear();
+    isolate.request_stop(StopReason::kMemory, 1);  // nothing but memory can lack there
+  }
+}
+
+}  // namespace
+
+void import_fulfilled(const v8::FunctionCallbackInfo<v8::Value>& info) { settle_import(info, true); }
+void import_rejected(const v8::FunctionCallbackInfo<v8::Value>& info) { settle_import(info, false); }
+
+v8::MaybeLocal<v8::Value> settle_json_module(v8::Local<v8::Context> context, v8::Local<v8::Module>) {
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
+  (void)resolver->Resolve(context, v8::Undefined(context->GetIsolate())).FromMaybe(false);
+  return resolver->GetPromise();
+}
+
+v8::MaybeLocal<v8::Promise> import_dynamically(v8::Local<v8::Context> context, v8::Local<v8::Data>,
+                                               v8::Local<v8::Value> referrer, v8::Local<v8::String> specifier,
+                                               v8::Local<v8::FixedArray> attributes) {
+  v8::Isolate* v8 = context->GetIsolate();
+  auto& isolate = *static_cast<IsolateImpl*>(v8->GetData(0));
+  v8::Local<v8::Promise::Resolver> resolver;
+  if (!v8::Promise::Resolver::New(context).ToLocal(&resolver)) return {};
+  isolate.imports.push_back(std::make_unique<DynamicImport>(DynamicImport{&isolate,
+                                                                          attributes_of(context, attributes, 2),
+                                                                          {v8, context},
+                                                                          {v8, resolver},
+                                                                          {v8, referrer},
+                                                                          {v8, specifier}}));
+  v8->EnqueueMicrotask(finish_import, isolate.imports.back().get());
+  return resolver->GetPromise();
 }
 
 }  // namespace v8snap

@@ -155,6 +155,9 @@ unsigned long fork_generation() { return g_fork_generation; }
 const intptr_t* external_reference_table() {
   static const intptr_t table[] = {
       reinterpret_cast<intptr_t>(&python_callback),
+      reinterpret_cast<intptr_t>(&import_fulfilled),
+      reinterpret_cast<intptr_t>(&import_rejected),
+      reinterpret_cast<intptr_t>(&settle_json_module),
       compat::module_namespace_getter(),
       0,
   };

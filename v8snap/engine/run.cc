@@ -131,6 +131,7 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
 PyRef describe_cause(ContextImpl& context, v8::Local<v8::Value> cause, int depth) {
   constexpr int kDeepest = 16;
   if (cause.IsEmpty() || cause->IsUndefined() || depth > kDeepest) return PyRef::borrow(Py_None);
+  if (PyRef exception = exception_behind(context.isolate(), cause)) return exception;
   if (!cause->IsNativeError())
     return context.owner() == nullptr ? PyRef::borrow(Py_None) : checked(to_python(context, cause));
   Described described = describe_thrown(context, cause, v8::Local<v8::Message>(), depth);
@@ -190,11 +191,33 @@ std::string hint_for(IsolateImpl& isolate, const Described& described) {
   return "";
 }
 
+// V8's RangeError where the allocator gave no memory.
+bool is_refused_buffer(const Described& described) {
+  PyObject* name = PyDict_GetItemString(described.facts.get(), "name");
+  return name != nullptr && PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "RangeError") == 0 &&
+         described.summary.find("allocation failed") != std::string::npos;
+}
+
+// Where in JavaScript a Python exception passed by, as a note of the exception's.
+void note_javascript_stack(ContextImpl& context, PyObject* exception, v8::Local<v8::Value> error) {
+  if (!error->IsNativeError() || PyObject_IsInstance(exception, proxy_hooks().js_error) == 1) return;
+  const std::string stack = text_from(context.isolate().v8, property(context, error.As<v8::Object>(), "stack"));
+  const size_t frames = stack.find("\n    at ");
+  if (frames == std::string::npos) return;
+  PyRef note = checked(text_to_python("JavaScript stack:" + stack.substr(frames)));
+  PyRef notes(PyObject_GetAttrString(exception, "__notes__"));
+  if (notes && PySequence_Check(notes.get()) && PySequence_Contains(notes.get(), note.get()) == 1) return;
+  PyErr_Clear();
+  PyRef done(PyObject_CallMethod(exception, "add_note", "O", note.get()));
+  PyErr_Clear();
+}
+
 }  // namespace
 
-void IsolateImpl::request_stop(StopReason reason, int level) {
+void IsolateImpl::request_stop(StopReason reason, int level, unsigned long thread) {
   std::lock_guard<std::mutex> lock(stop_mutex);
   if (run_level == 0) return;
+  if (thread != 0 && owner.load() != thread) return;  // a run ends under this lock: that thread's is still on
   // The first reason stands, unless a later one reaches further out.
   if (stop_reason == StopReason::kNone || level < stop_level) {
     stop_reason = reason;
@@ -218,6 +241,7 @@ RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
   isolate_.current = &context;
   run_.isolate = &isolate_;
   run_.level = isolate_.run_level;
+  if (timeout <= 0 && run_.level == 1) timeout = isolate_.timeout;
   run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
   run_.signals = PyThread_get_thread_ident() == python_main_thread();
   run_.holds_gil = !release_gil;
@@ -252,12 +276,21 @@ void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed) {
   if (!caught.HasCaught()) throw Error(ErrorCode::kInternal, "V8 gave neither a result nor an exception");
   v8::Local<v8::Value> thrown = caught.Exception();
   v8::Local<v8::Message> message = caught.Message();
+  caught.Reset();
+  throw_thrown(context, thrown, message);
+}
+
+void throw_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message) {
+  IsolateImpl& isolate = context.isolate();
   if (PyRef exception = exception_behind(isolate, thrown)) {
+    note_javascript_stack(context, exception.get(), thrown);
     PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
     throw PythonError();
   }
-  caught.Reset();
   Described described = describe_thrown(context, thrown, message);
+  if (isolate.allocator->refused() && is_refused_buffer(described)) {
+    throw Error(ErrorCode::kMemory, "JavaScript's buffers reached the heap limit");
+  }
   if (isolate.is_creator) described.summary += hint_for(isolate, described);
   throw Error(ErrorCode::kJs, described.summary, described.facts.release());
 }

@@ -58,6 +58,13 @@ constexpr size_t kIsolateReservation = size_t{V8_MAJOR_VERSION < 11 ? 148u : 536
 // treated as plain JavaScript; rehashing protects hash tables of restored heaps and is off by default from 12 on.
 constexpr const char* kFlags[] = {
     "--no-validate-asm",
+#if V8_MAJOR_VERSION < 12
+    // JSON modules; later versions have import attributes without being asked.
+    "--harmony-import-assertions",
+#if V8_MAJOR_VERSION == 11
+    "--harmony-import-attributes",
+#endif
+#endif
 #if V8_MAJOR_VERSION >= 12
     "--rehash-snapshot",
 #if V8_MAJOR_VERSION > 12 || V8_MINOR_VERSION >= 4
@@ -103,9 +110,74 @@ inline void context_disposed(v8::Isolate* isolate) {
 #endif
 }
 
+inline v8::Local<v8::Value> prototype_of(v8::Local<v8::Object> object) {
+#if V8_MAJOR_VERSION >= 13
+  return object->GetPrototypeV2();
+#else
+  return object->GetPrototype();
+#endif
+}
+
+// Whether JavaScript can make it smaller, which takes the memory away.
+inline bool can_shrink(v8::Local<v8::ArrayBuffer> buffer) {
+#if V8_MAJOR_VERSION >= 11
+  return buffer->GetBackingStore()->IsResizableByUserJavaScript();
+#else
+  (void)buffer;
+  return false;
+#endif
+}
+
+inline bool is_float16_array(v8::Local<v8::Value> value) {
+#if V8_MAJOR_VERSION >= 13
+  return value->IsFloat16Array();
+#else
+  (void)value;
+  return false;
+#endif
+}
+
+constexpr bool kHasFloat16Arrays = V8_MAJOR_VERSION >= 13;
+
+inline v8::Local<v8::Value> new_float16_array(v8::Local<v8::ArrayBuffer> buffer, size_t length) {
+#if V8_MAJOR_VERSION >= 13
+  return v8::Float16Array::New(buffer, 0, length);
+#else
+  (void)length;
+  return buffer;
+#endif
+}
+
+constexpr size_t kMostTypedArrayBytes =
+#if V8_MAJOR_VERSION >= 12
+    v8::TypedArray::kMaxByteLength;
+#else
+    v8::TypedArray::kMaxLength;  // of elements; the smallest have a byte
+#endif
+
 inline v8::Local<v8::String> module_request_specifier(v8::Local<v8::Context> context,
                                                       v8::Local<v8::FixedArray> requests, int index) {
   return requests->Get(context, index).As<v8::ModuleRequest>()->GetSpecifier();
+}
+
+inline v8::Local<v8::FixedArray> module_request_attributes(v8::Local<v8::Context> context,
+                                                           v8::Local<v8::FixedArray> requests, int index) {
+  v8::Local<v8::ModuleRequest> request = requests->Get(context, index).As<v8::ModuleRequest>();
+#if V8_MAJOR_VERSION >= 12
+  return request->GetImportAttributes();
+#else
+  return request->GetImportAssertions();
+#endif
+}
+
+inline v8::Local<v8::Module> new_default_export_module(v8::Isolate* isolate, v8::Local<v8::String> name,
+                                                       v8::Module::SyntheticModuleEvaluationSteps steps) {
+#if V8_MAJOR_VERSION >= 12
+  const v8::Local<v8::String> exports[] = {v8::String::NewFromUtf8Literal(isolate, "default")};
+  return v8::Module::CreateSyntheticModule(isolate, name, {exports, 1}, steps);
+#else
+  return v8::Module::CreateSyntheticModule(isolate, name, {v8::String::NewFromUtf8Literal(isolate, "default")}, steps);
+#endif
 }
 
 #if V8_MAJOR_VERSION < 11

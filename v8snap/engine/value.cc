@@ -7,14 +7,6 @@ namespace v8snap {
 
 namespace {
 
-// Gives Maybe<T> the face of MaybeLocal<T> for run_js.
-template <class T>
-struct Given {
-  v8::Maybe<T> maybe;
-  bool IsEmpty() const { return maybe.IsNothing(); }
-  T ToLocalChecked() const { return maybe.FromJust(); }
-};
-
 std::vector<v8::Local<v8::Value>> arguments_from(ContextImpl& context, PyObject* arguments) {
   std::vector<v8::Local<v8::Value>> converted;
   const Py_ssize_t count = PyTuple_GET_SIZE(arguments);
@@ -23,17 +15,55 @@ std::vector<v8::Local<v8::Value>> arguments_from(ContextImpl& context, PyObject*
   return converted;
 }
 
+void append_names(const Visit& visit, v8::Local<v8::Array> names, PyObject* list) {
+  v8::Isolate* isolate = visit.context->GetIsolate();
+  for (uint32_t i = 0; i < names->Length(); ++i) {
+    v8::Local<v8::Value> name;
+    if (!names->Get(visit.context, i).ToLocal(&name)) throw Error(ErrorCode::kInternal, "a property name was lost");
+    PyRef text = checked(string_to_python(isolate, name.As<v8::String>()));
+    checked(PyList_Append(list, text.get()));
+  }
+}
+
+size_t length_of(v8::Local<v8::Value> value) {
+  if (value->IsArray()) return value.As<v8::Array>()->Length();
+  if (value->IsTypedArray()) return value.As<v8::TypedArray>()->Length();
+  if (value->IsDataView()) return value.As<v8::DataView>()->ByteLength();
+  if (value->IsSharedArrayBuffer()) return value.As<v8::SharedArrayBuffer>()->ByteLength();
+  return value.As<v8::ArrayBuffer>()->ByteLength();
+}
+
+constexpr const char* kClosedValue = "this JavaScript value is closed: its context or isolate is";
+
 }  // namespace
 
-ValueImpl::ValueImpl(ContextImpl& context, v8::Local<v8::Value> value, ValueKind kind)
-    : context_(context), slot_(new Slot(context.isolate(), &context, LiveKind::kValue)), kind_(kind) {
+ValueImpl::ValueImpl(ContextImpl& context, v8::Local<v8::Value> value, int hash, PyObject* receiver)
+    : context_(context),
+      slot_(new Slot(context.isolate(), &context, LiveKind::kValue)),
+      kind_(kind_of(value)),
+      hash_(hash),
+      receiver_(receiver) {
   slot_->value.Reset(context.isolate().v8, value);
 }
 
-ValueImpl::~ValueImpl() { context_.isolate().release(slot_); }
+ValueImpl::~ValueImpl() {
+  auto [first, last] = isolate().proxies.equal_range(hash_);
+  const auto known = std::find_if(first, last, [this](const auto& each) { return each.second == this; });
+  if (known != last) isolate().proxies.erase(known);
+  isolate().release(slot_);
+}
+
+void ValueImpl::set_proxy(PyObject* proxy) {
+  proxy_ = proxy;
+  isolate().proxies.emplace(hash_, this);
+}
+
+bool ValueImpl::is(const ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver) const {
+  return &context == &context_ && receiver_ == receiver && !slot_->closed && slot_->value == value;
+}
 
 v8::Local<v8::Value> ValueImpl::local() const {
-  if (slot_->closed) throw Error(ErrorCode::kClosed, "this JavaScript value is closed: its context or isolate is");
+  if (slot_->closed) throw Error(ErrorCode::kClosed, kClosedValue);
   return slot_->value.Get(isolate().v8);
 }
 
@@ -51,79 +81,92 @@ v8::Local<v8::Value> ValueImpl::property_key(PyObject* key) const {
   return from_python(context_, key);
 }
 
-PyObject* ValueImpl::get(PyObject* key) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+PyObject* ValueImpl::get(PyObject* key, PyObject* receiver) {
+  Visit visit(context_);
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
-  v8::Local<v8::Value> value = run_js(context_, 0, [&] { return self->Get(context, name); });
-  if (value->IsUndefined() && !run_js(context_, 0, [&] { return Given<bool>{self->Has(context, name)}; }))
+  v8::Local<v8::Value> value = run_js(context_, 0, [&] { return self->Get(visit.context, name); });
+  if (value->IsUndefined() && !run_js(context_, 0, [&] { return Given<bool>{self->Has(visit.context, name)}; }))
     return nullptr;
-  return to_python(context_, value);
+  return to_python(context_, value, receiver);
 }
 
 void ValueImpl::set(PyObject* key, PyObject* value) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+  Visit visit(context_);
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
   v8::Local<v8::Value> converted = from_python(context_, value);
   // V8's own Set says nothing where a property refuses.
   v8::Local<v8::Value> arguments[] = {self, name, converted};
   v8::Local<v8::Function> set = context_.strict_set();
-  run_js(context_, 0, [&] { return set->Call(context, v8::Undefined(isolate().v8), 3, arguments); });
+  run_js(context_, 0, [&] { return set->Call(visit.context, v8::Undefined(isolate().v8), 3, arguments); });
 }
 
 bool ValueImpl::remove(PyObject* key) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+  Visit visit(context_);
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
-  if (!run_js(context_, 0, [&] { return Given<bool>{self->Has(context, name)}; })) return false;
-  if (!run_js(context_, 0, [&] { return Given<bool>{self->Delete(context, name)}; })) {
+  if (!run_js(context_, 0, [&] { return Given<bool>{self->Has(visit.context, name)}; })) return false;
+  if (!run_js(context_, 0, [&] { return Given<bool>{self->Delete(visit.context, name)}; })) {
     throw Error(ErrorCode::kConversion, "the property can't be deleted");
   }
   return true;
 }
 
 bool ValueImpl::has(PyObject* key) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+  Visit visit(context_);
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Value> name = property_key(key);
-  return run_js(context_, 0, [&] { return Given<bool>{self->Has(context, name)}; });
+  return run_js(context_, 0, [&] { return Given<bool>{self->Has(visit.context, name)}; });
 }
 
 PyObject* ValueImpl::keys() {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+  Visit visit(context_);
   v8::Local<v8::Object> self = object();
   v8::Local<v8::Array> names = run_js(context_, 0, [&] {
-    return self->GetOwnPropertyNames(context, static_cast<v8::PropertyFilter>(v8::ONLY_ENUMERABLE | v8::SKIP_SYMBOLS),
+    return self->GetOwnPropertyNames(visit.context,
+                                     static_cast<v8::PropertyFilter>(v8::ONLY_ENUMERABLE | v8::SKIP_SYMBOLS),
                                      v8::KeyConversionMode::kConvertToString);
   });
   PyRef list = checked(PyList_New(0));
-  for (uint32_t i = 0; i < names->Length(); ++i) {
-    v8::Local<v8::Value> name;
-    if (!names->Get(context, i).ToLocal(&name)) throw Error(ErrorCode::kInternal, "a property name was lost");
-    PyRef text = checked(string_to_python(isolate().v8, name.As<v8::String>()));
-    checked(PyList_Append(list.get(), text.get()));
-  }
+  append_names(visit, names, list.get());
   return list.release();
 }
 
-Py_ssize_t ValueImpl::length() {
-  if (kind_ != ValueKind::kArray) {
-    PyRef names(keys());
-    return PyList_GET_SIZE(names.get());
+PyObject* ValueImpl::all_names() {
+  Visit visit(context_);
+  PyRef list = checked(PyList_New(0));
+  v8::Local<v8::Object> holder = object();
+  for (bool first = true;; first = false) {
+    v8::Local<v8::Value> next = compat::prototype_of(holder);
+    if (!next->IsObject() && !first) break;  // Object.prototype, or what stands in its place
+    v8::Local<v8::Array> names = run_js(context_, 0, [&] {
+      return holder->GetOwnPropertyNames(visit.context, v8::SKIP_SYMBOLS, v8::KeyConversionMode::kConvertToString);
+    });
+    append_names(visit, names, list.get());
+    if (!next->IsObject()) break;
+    holder = next.As<v8::Object>();
   }
-  Entry entry(isolate());
-  return local().As<v8::Array>()->Length();
+  return checked(PySet_New(list.get())).release();
+}
+
+PyObject* ValueImpl::iterator() {
+  Visit visit(context_);
+  v8::Local<v8::Object> self = object();
+  v8::Local<v8::Value> method =
+      run_js(context_, 0, [&] { return self->Get(visit.context, v8::Symbol::GetIterator(isolate().v8)); });
+  if (!method->IsFunction()) return nullptr;
+  return to_python(
+      context_, run_js(context_, 0, [&] { return method.As<v8::Function>()->Call(visit.context, self, 0, nullptr); }));
+}
+
+Py_ssize_t ValueImpl::length() {
+  if (kind_ == ValueKind::kArray || kind_ == ValueKind::kTypedArray || kind_ == ValueKind::kArrayBuffer) {
+    Entry entry(isolate());
+    return static_cast<Py_ssize_t>(length_of(local()));
+  }
+  PyRef names(keys());
+  return PyList_GET_SIZE(names.get());
 }
 
 void ValueImpl::set_length(Py_ssize_t length) {
@@ -132,10 +175,8 @@ void ValueImpl::set_length(Py_ssize_t length) {
   set(name.get(), number.get());
 }
 
-PyObject* ValueImpl::call(Value* receiver, PyObject* arguments) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+PyObject* ValueImpl::call(Value* receiver, PyObject* arguments, double timeout) {
+  Visit visit(context_);
   v8::Local<v8::Function> function = local().As<v8::Function>();
   v8::Local<v8::Value> self = v8::Undefined(isolate().v8);
   if (receiver != nullptr) {
@@ -147,32 +188,29 @@ PyObject* ValueImpl::call(Value* receiver, PyObject* arguments) {
     self = value.local();
   }
   std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
-  v8::Local<v8::Value> result = run_js(
-      context_, 0, [&] { return function->Call(context, self, static_cast<int>(converted.size()), converted.data()); });
+  v8::Local<v8::Value> result = run_js(context_, timeout, [&] {
+    return function->Call(visit.context, self, static_cast<int>(converted.size()), converted.data());
+  });
   return to_python(context_, result);
 }
 
-PyObject* ValueImpl::construct(PyObject* arguments) {
-  Entry entry(isolate());
-  v8::Local<v8::Context> context = context_.local();
-  v8::Context::Scope scope(context);
+PyObject* ValueImpl::construct(PyObject* arguments, double timeout) {
+  Visit visit(context_);
   v8::Local<v8::Function> function = local().As<v8::Function>();
   std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
-  v8::Local<v8::Object> result = run_js(context_, 0, [&] {
-    return function->NewInstance(context, static_cast<int>(converted.size()), converted.data());
+  v8::Local<v8::Object> result = run_js(context_, timeout, [&] {
+    return function->NewInstance(visit.context, static_cast<int>(converted.size()), converted.data());
   });
   return to_python(context_, result);
 }
 
 PyObject* ValueImpl::to_py() {
-  Entry entry(isolate());
-  v8::Context::Scope scope(context_.local());
+  Visit visit(context_);
   return to_python_deep(context_, local());
 }
 
 PyObject* ValueImpl::describe() {
-  Entry entry(isolate());
-  v8::Context::Scope scope(context_.local());
+  Visit visit(context_);
   v8::Local<v8::Value> value = local();
   v8::Local<v8::Value> name;
   if (value->IsSymbol()) {
@@ -194,8 +232,11 @@ bool ValueImpl::strict_equals(Value& other) {
 }
 
 int ValueImpl::identity_hash() {
-  Entry entry(isolate());
-  v8::Local<v8::Value> value = local();
+  if (slot_->closed) throw Error(ErrorCode::kClosed, kClosedValue);
+  return hash_;
+}
+
+int identity_hash_of(v8::Local<v8::Value> value) {
   return value->IsSymbol() ? value.As<v8::Symbol>()->GetIdentityHash() : value.As<v8::Object>()->GetIdentityHash();
 }
 

@@ -1,0 +1,280 @@
+// ArrayBuffers and views on them: their memory for Python, and Python's memory for them.
+#include "v8snap/buffer.hpp"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "internal.hpp"
+
+namespace v8snap {
+
+// ---------------------------------------------------------------- memory
+
+bool BufferAllocator::take(size_t length) {
+  const size_t before = used_.fetch_add(length);
+  if (limit_ == 0 || before + length <= limit_) return true;
+  used_ -= length;
+  refused_ = true;
+  return false;
+}
+
+void* BufferAllocator::Allocate(size_t length) {
+  if (!take(length)) return nullptr;
+  void* data = std::calloc(std::max<size_t>(length, 1), 1);
+  if (data == nullptr) used_ -= length;
+  return data;
+}
+
+void* BufferAllocator::AllocateUninitialized(size_t length) {
+  if (!take(length)) return nullptr;
+  void* data = std::malloc(std::max<size_t>(length, 1));
+  if (data == nullptr) used_ -= length;
+  return data;
+}
+
+void BufferAllocator::Free(void* data, size_t length) {
+  used_ -= length;
+  std::free(data);
+}
+
+// ---------------------------------------------------------------- V8 to Python
+
+namespace {
+
+struct ItemType {
+  const char* format;  // of Python's struct
+  Py_ssize_t size;
+};
+
+ItemType item_type(v8::Local<v8::Value> value) {
+  if (value->IsInt8Array()) return {"b", 1};
+  if (value->IsInt16Array()) return {"h", 2};
+  if (value->IsUint16Array()) return {"H", 2};
+  if (value->IsInt32Array()) return {"i", 4};
+  if (value->IsUint32Array()) return {"I", 4};
+  if (value->IsFloat32Array()) return {"f", 4};
+  if (value->IsFloat64Array()) return {"d", 8};
+  if (value->IsBigInt64Array()) return {"q", 8};
+  if (value->IsBigUint64Array()) return {"Q", 8};
+  if (compat::is_float16_array(value)) return {"e", 2};
+  return {"B", 1};
+}
+
+// A part of a backing store, or a copy of one.
+class BufferViewImpl final : public BufferView {
+ public:
+  BufferViewImpl(std::shared_ptr<v8::BackingStore> store, size_t offset, size_t length, ItemType type)
+      : store_(std::move(store)),
+        offset_(offset),
+        length_(length),
+        type_(type),
+        shape_(static_cast<Py_ssize_t>(length) / type.size),
+        strides_(type.size) {}
+
+  void copy() {
+    copy_.resize(std::max<size_t>(length_, 1));
+    if (length_ > 0) std::memcpy(copy_.data(), data(), length_);
+    store_.reset();
+  }
+
+  void* data() const override {
+    if (store_ == nullptr) return const_cast<char*>(copy_.data());
+    static char nothing;
+    return store_->Data() == nullptr ? &nothing : static_cast<char*>(store_->Data()) + offset_;
+  }
+  Py_ssize_t byte_length() const override { return static_cast<Py_ssize_t>(length_); }
+  bool readonly() const override { return store_ == nullptr; }
+  const char* format() const override { return type_.format; }
+  Py_ssize_t item_size() const override { return type_.size; }
+  Py_ssize_t* shape() override { return &shape_; }
+  Py_ssize_t* strides() override { return &strides_; }
+
+ private:
+  std::shared_ptr<v8::BackingStore> store_;
+  size_t offset_;
+  size_t length_;
+  ItemType type_;
+  Py_ssize_t shape_;
+  Py_ssize_t strides_;
+  std::vector<char> copy_;
+};
+
+[[noreturn]] void throw_detached() { throw Error(ErrorCode::kConversion, "the ArrayBuffer is detached"); }
+
+std::unique_ptr<BufferViewImpl> view_of(const IsolateImpl& isolate, v8::Local<v8::Value> value) {
+  if (value->IsSharedArrayBuffer()) {
+    auto shared = value.As<v8::SharedArrayBuffer>();
+    return std::make_unique<BufferViewImpl>(shared->GetBackingStore(), 0, shared->ByteLength(), ItemType{"B", 1});
+  }
+  size_t offset = 0, length = 0;
+  v8::Local<v8::ArrayBuffer> buffer;
+  if (value->IsArrayBufferView()) {
+    auto view = value.As<v8::ArrayBufferView>();
+    buffer = view->Buffer();
+    offset = view->ByteOffset();
+    length = view->ByteLength();
+  } else {
+    buffer = value.As<v8::ArrayBuffer>();
+    length = buffer->ByteLength();
+  }
+  // V8 gives a shared buffer of a view under the other class.
+  const bool shared = buffer.As<v8::Value>()->IsSharedArrayBuffer();
+  if (!shared && buffer->WasDetached()) throw_detached();
+  auto store =
+      shared ? buffer.As<v8::Value>().As<v8::SharedArrayBuffer>()->GetBackingStore() : buffer->GetBackingStore();
+  auto view = std::make_unique<BufferViewImpl>(std::move(store), offset, length, item_type(value));
+  // What JavaScript makes smaller is no memory any more; a creator's memory goes with it.
+  if (isolate.is_creator || (!shared && compat::can_shrink(buffer))) view->copy();
+  return view;
+}
+
+}  // namespace
+
+std::unique_ptr<BufferView> view_buffer(Value& value) {
+  auto& self = static_cast<ValueImpl&>(value);
+  Visit visit(self.context());
+  return view_of(self.isolate(), self.local());
+}
+
+bool buffer_detached(Value& value) {
+  auto& self = static_cast<ValueImpl&>(value);
+  Visit visit(self.context());
+  v8::Local<v8::Value> local = self.local();
+  if (local->IsSharedArrayBuffer()) return false;
+  v8::Local<v8::ArrayBuffer> buffer =
+      local->IsArrayBufferView() ? local.As<v8::ArrayBufferView>()->Buffer() : local.As<v8::ArrayBuffer>();
+  return !buffer.As<v8::Value>()->IsSharedArrayBuffer() && buffer->WasDetached();
+}
+
+PyObject* buffer_to_python(ContextImpl& context, v8::Local<v8::Value> value) {
+  const auto view = view_of(context.isolate(), value);
+  PyRef bytes = checked(PyBytes_FromStringAndSize(static_cast<const char*>(view->data()), view->byte_length()));
+  if (!value->IsTypedArray() || value->IsUint8Array()) return bytes.release();
+  PyRef format = checked(PyUnicode_FromString(view->format()));
+  return checked(PyObject_CallFunctionObjArgs(proxy_hooks().array_from_bytes, format.get(), bytes.get(), nullptr))
+      .release();
+}
+
+// ---------------------------------------------------------------- Python to V8
+
+namespace {
+
+class HeldBuffer {
+ public:
+  explicit HeldBuffer(PyObject* object) { checked(PyObject_GetBuffer(object, &view, PyBUF_FULL_RO)); }
+  ~HeldBuffer() { PyBuffer_Release(&view); }
+  HeldBuffer(const HeldBuffer&) = delete;
+
+  Py_buffer view{};
+};
+
+[[noreturn]] void throw_format(const std::string& format) {
+  throw Error(ErrorCode::kConversion, "no typed array for the buffer format '" + format + "'");
+}
+
+// The kind of typed array for a format of Python's struct: 'i', 'u' or 'f', and 'q' for BigInts.
+char kind_of_format(const Py_buffer& view) {
+  std::string format = view.format == nullptr ? "B" : view.format;
+  const std::string given = format;
+  if (!format.empty() && (format[0] == '@' || format[0] == '=' || format[0] == '<')) format.erase(0, 1);
+  if (format.size() != 1) throw_format(given);
+  const std::string signed_ints = "bhilqn", unsigned_ints = "B?cHILQNP", floats = "fde";
+  if (signed_ints.find(format) != std::string::npos) return 'i';
+  if (unsigned_ints.find(format) != std::string::npos) return 'u';
+  if (floats.find(format) != std::string::npos && (format != "e" || compat::kHasFloat16Arrays)) return 'f';
+  throw_format(given);
+}
+
+v8::Local<v8::Value> new_typed_array(v8::Local<v8::ArrayBuffer> buffer, char kind, Py_ssize_t item, size_t length) {
+  const bool is_signed = kind == 'i';
+  if (kind == 'f' && item == 2) return compat::new_float16_array(buffer, length);
+  if (kind == 'f' && item == 4) return v8::Float32Array::New(buffer, 0, length);
+  if (kind == 'f') return v8::Float64Array::New(buffer, 0, length);
+  switch (item) {
+    case 1:
+      return is_signed ? v8::Local<v8::Value>(v8::Int8Array::New(buffer, 0, length))
+                       : v8::Local<v8::Value>(v8::Uint8Array::New(buffer, 0, length));
+    case 2:
+      return is_signed ? v8::Local<v8::Value>(v8::Int16Array::New(buffer, 0, length))
+                       : v8::Local<v8::Value>(v8::Uint16Array::New(buffer, 0, length));
+    case 4:
+      return is_signed ? v8::Local<v8::Value>(v8::Int32Array::New(buffer, 0, length))
+                       : v8::Local<v8::Value>(v8::Uint32Array::New(buffer, 0, length));
+    default:
+      return is_signed ? v8::Local<v8::Value>(v8::BigInt64Array::New(buffer, 0, length))
+                       : v8::Local<v8::Value>(v8::BigUint64Array::New(buffer, 0, length));
+  }
+}
+
+struct Taken {
+  std::shared_ptr<BufferAllocator> allocator;
+};
+
+// V8's own way of making memory ends the process where there is none.
+v8::Local<v8::ArrayBuffer> new_buffer(IsolateImpl& isolate, const char* data, size_t size) {
+  void* memory = isolate.allocator->AllocateUninitialized(size);
+  if (memory == nullptr) {
+    isolate.allocator->refused();
+    throw Error(ErrorCode::kMemory, "there is no memory for the buffer within the heap limit");
+  }
+  if (size > 0) std::memcpy(memory, data, size);
+  auto free_memory = [](void* held, size_t length, void* taken) {
+    static_cast<Taken*>(taken)->allocator->Free(held, length);
+    delete static_cast<Taken*>(taken);
+  };
+  std::unique_ptr<v8::BackingStore> store =
+      v8::ArrayBuffer::NewBackingStore(memory, size, free_memory, new Taken{isolate.allocator});
+  return v8::ArrayBuffer::New(isolate.v8, std::move(store));
+}
+
+class FromBuffer {
+ public:
+  FromBuffer(ContextImpl& context, const Py_buffer& view)
+      : context_(context), view_(view), kind_(kind_of_format(view)), bytes_(static_cast<size_t>(view.len)) {
+    if (bytes_.size() > compat::kMostTypedArrayBytes) {
+      throw Error(ErrorCode::kConversion, "the buffer is longer than a typed array can be");
+    }
+    if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), &view, view.len, 'C'));
+  }
+
+  v8::Local<v8::Value> convert(int dimension = 0, size_t offset = 0) {
+    const auto length = static_cast<size_t>(view_.shape[dimension]);
+    size_t size = static_cast<size_t>(view_.itemsize);
+    for (int i = dimension; i < view_.ndim; ++i) size *= static_cast<size_t>(view_.shape[i]);
+    if (dimension == view_.ndim - 1) {
+      return new_typed_array(new_buffer(context_.isolate(), bytes_.data() + offset, size), kind_, view_.itemsize,
+                             length);
+    }
+    v8::Isolate* isolate = context_.isolate().v8;
+    v8::Local<v8::Context> local = isolate->GetCurrentContext();
+    v8::Local<v8::Array> rows = v8::Array::New(isolate);
+    for (size_t i = 0; i < length; ++i) {
+      v8::HandleScope handles(isolate);
+      const bool done = rows->CreateDataProperty(local, static_cast<uint32_t>(i),
+                                                 convert(dimension + 1, offset + i * (size / length)))
+                            .FromMaybe(false);
+      if (!done) throw Error(ErrorCode::kInternal, "V8 refused an element of a new array");
+    }
+    return rows;
+  }
+
+ private:
+  ContextImpl& context_;
+  const Py_buffer& view_;
+  char kind_;
+  std::vector<char> bytes_;
+};
+
+}  // namespace
+
+v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object) {
+  HeldBuffer held(object);
+  end_forked_child(context.isolate());
+  if (held.view.ndim == 0) {
+    PyRef view = checked(PyMemoryView_FromObject(object));
+    return from_python(context, checked(PyObject_CallMethod(view.get(), "tolist", nullptr)).get());
+  }
+  return FromBuffer(context, held.view).convert();
+}
+
+}  // namespace v8snap
