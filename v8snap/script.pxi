@@ -85,14 +85,29 @@ cdef class Script:
     def create_code_cache(self):
         """V8's compiled code for this script as bytes, for ``Context.compile(..., cached_data=...)``.
 
-        After a run it also has the functions that ran. It fits this V8 and these flags only. Treat it as code.
+        It has the functions that are compiled by now: those that V8 compiled at once, those that have run, all of them
+        after ``compile(..., eager=True)``. It fits this V8 and these flags only; any isolate of any process may use it.
+        Treat it as code.
+
+        Returns
+        -------
+        bytes
+            V8's cache (``ScriptCompiler::CreateCodeCache``, ``include/v8-script.h``) behind a digest of it and the
+            source: V8 itself compares no more of the source than its length.
+
+        Raises
+        ------
+        ClosedError
         """
         body = self._ptr().code_cache()
         return _code_cache_head(self._source, body) + body
 
     @property
     def cache_rejected(self):
-        """Whether the code cache it was compiled with was refused: bool, or None where none was given."""
+        """Whether the code cache it was compiled with was refused: bool, or None where none was given.
+
+        It is refused where V8's version or flags are others, where the source is, or where it was damaged.
+        """
         if not self._had_cache:
             return None
         return self._damaged_cache or self._ptr().cache_rejected()
