@@ -35,6 +35,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     string library_build_id() except +raise_python_error
     void set_flag(const string& flag) except +raise_python_error
     cbool read_only_heaps_can_be_alike() noexcept
+    cbool read_only_heaps_differ() noexcept
     cbool v8_started() noexcept
     void set_python_main_thread(unsigned long ident) noexcept
     void stop_javascript_at_exit() noexcept

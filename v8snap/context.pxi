@@ -164,7 +164,7 @@ cdef class Context:
         if eager and cached_data is not None:
             raise ValueError("cached_data says which functions are compiled: eager can't be given with it")
         self._know_frames_of(source)
-        code = _open_code_cache(source, cached_data) if cached_data is not None else None
+        code = _open_code_cache(self._isolate, source, cached_data) if cached_data is not None else None
         cdef PyObject* given = NULL
         if code is not None:
             given = <PyObject*>code

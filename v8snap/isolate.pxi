@@ -94,6 +94,7 @@ cdef class Isolate:
     cdef dict _externals
     cdef object _snapshot    # what the user gave
     cdef object _blob        # V8 reads from it as long as the isolate lives
+    cdef bytes _heap_identity  # of its read-only heap
     cdef dict _data_contexts  # place -> the Context that data of the isolate is fetched in
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
@@ -164,7 +165,7 @@ cdef class Isolate:
         options.heap_limit = _checked_heap_limit(heap_limit, self._snapshot)
         options.callables = <PyObject*>self._callables
         options.externals = <PyObject*>self._externals
-        options.heap_identity = b"default"
+        options.heap_identity = self._heap_identity = b"default"
         if self._snapshot is not None:
             self._snapshot._check_usable()
             self._snapshot._check_externals(self._externals)
@@ -177,7 +178,7 @@ cdef class Isolate:
         options.blob = <const char*>&view[0]
         options.blob_size = view.shape[0]
         options.blob_rehashable = blob.can_be_rehashed
-        options.heap_identity = blob._heap_identity
+        options.heap_identity = self._heap_identity = blob._heap_identity
         return 0
 
     cdef engine.Isolate* _ptr(self) except NULL:
