@@ -33,6 +33,12 @@ def functions(profile):
     return hits
 
 
+def time_in_busy(profile):
+    """Hits of ``busy()``, into which V8 may inline the other function."""
+    hits = functions(profile)
+    return hits.get("busy", 0) + hits.get("inner", 0)
+
+
 def check_format(data):
     nodes = {node["id"]: node for node in data["nodes"]}
     assert len(nodes) == len(data["nodes"])
@@ -57,13 +63,11 @@ def test_time_is_found_where_it_is_spent(busy, tmp_path):
         busy.eval("busy(150)", "call.js")
         spent = time.monotonic() - began
     assert not profile.running
-    hits = functions(profile)
-    assert hits["inner"] > 10
-    assert hits["inner"] > hits["busy"]
-    inner = next(node for node in profile.nodes if node["callFrame"]["functionName"] == "inner")
-    assert inner["callFrame"]["url"] == "busy.js"
-    assert (inner["callFrame"]["lineNumber"], inner["callFrame"]["columnNumber"]) == (1, 14)
-    assert [tick["line"] for tick in inner["positionTicks"]] == [2]
+    assert time_in_busy(profile) > 10
+    node = next(node for node in profile.nodes if node["callFrame"]["functionName"] == "busy")
+    assert node["callFrame"]["url"] == "busy.js"
+    assert (node["callFrame"]["lineNumber"], node["callFrame"]["columnNumber"]) == (2, 13)
+    assert all(tick["line"] in (2, 3) for node in profile.nodes for tick in node.get("positionTicks", []))
     data = profile.to_dict()
     check_format(data)
     assert spent <= (data["endTime"] - data["startTime"]) / 1e6 < spent + 5
@@ -77,7 +81,7 @@ def test_the_interval_is_kept(busy):
     for interval in (0.02, 0.001):
         with busy.isolate.cpu_profile(sampling_interval=interval) as profile:
             busy.eval("busy(200)")
-        counts.append(functions(profile)["inner"])
+        counts.append(time_in_busy(profile))
     assert 1 <= counts[0] <= 12
     assert counts[1] > 2 * counts[0]
 
@@ -116,7 +120,7 @@ def test_time_outside_the_isolate_is_idle(busy):
     for sample, until in zip(data["samples"], [*data["timeDeltas"][1:], 0], strict=True):
         spent[names[sample]] += until
     assert spent["(idle)"] > 200_000
-    assert spent["inner"] < 200_000
+    assert sum(time for name, time in spent.items() if name != "(idle)") < 200_000
 
 
 def test_nested_profiles_are_each_whole(busy):
@@ -125,7 +129,7 @@ def test_nested_profiles_are_each_whole(busy):
         with busy.isolate.cpu_profile(sampling_interval=0.0005) as inner:
             busy.eval("(function within() { busy(60) })()")
         busy.eval("busy(40)")
-    assert functions(outer)["inner"] > functions(inner)["inner"] / 4
+    assert time_in_busy(outer) > time_in_busy(inner) / 4
     assert "within" in functions(inner)
     assert "within" in functions(outer)
 
@@ -137,15 +141,14 @@ def test_profiles_may_end_in_another_order(busy):
     first.__exit__(None, None, None)
     busy.eval("busy(30)")
     second.__exit__(None, None, None)
-    assert functions(second)["inner"] > 3
-    assert "inner" not in functions(first)
+    assert time_in_busy(second) > 3
+    assert time_in_busy(first) == 0
 
 
 def test_too_many_at_once_are_refused(ctx):
     running = []
     with pytest.raises(v8snap.V8SnapError, match="running already"):
-        for _ in range(100):
-            running.append(ctx.isolate.cpu_profile().__enter__())
+        running.extend(ctx.isolate.cpu_profile().__enter__() for _ in range(100))
     for profile in running:
         profile.__exit__(None, None, None)
     with ctx.isolate.cpu_profile():
@@ -156,7 +159,7 @@ def test_an_exception_ends_it(busy):
     profile = busy.isolate.cpu_profile()
     with pytest.raises(v8snap.JSError), profile:
         busy.eval("busy(30); throw Error('x')")
-    assert functions(profile)["inner"] > 3
+    assert time_in_busy(profile) > 3
 
 
 @pytest.mark.parametrize("stop", ["timeout", "terminate", "memory"])
@@ -173,12 +176,17 @@ def test_javascript_is_stopped_as_ever(busy, stop):
                 busy.eval("busy(1e9)")
             timer.join()
         else:
-            with Isolate(heap_limit=2**25) as small, small.new_context() as ctx, small.cpu_profile() as of_small:
-                with pytest.raises(v8snap.JSMemoryError):
-                    ctx.eval("(function fill() { const all = []; for (;;) all.push({}) })()")
+            fill = "(function fill() { const all = []; for (;;) all.push({}) })()"
+            with (
+                Isolate(heap_limit=2**25) as small,
+                small.new_context() as ctx,
+                small.cpu_profile() as of_small,
+                pytest.raises(v8snap.JSMemoryError),
+            ):
+                ctx.eval(fill)
             assert functions(of_small)["fill"] > 0
         busy.eval("busy(20)")
-    assert functions(profile)["inner"] > 3
+    assert time_in_busy(profile) > 3
 
 
 def test_closing_the_isolate_ends_it_and_keeps_what_there_is():
@@ -189,7 +197,7 @@ def test_closing_the_isolate_ends_it_and_keeps_what_there_is():
         ctx.eval("busy(50)")
         iso.close()
         assert not profile.running
-        assert functions(profile)["inner"] > 3
+        assert time_in_busy(profile) > 3
     check_format(profile.to_dict())
     with pytest.raises(v8snap.ClosedError):
         iso.cpu_profile()
@@ -221,7 +229,7 @@ def test_the_thread_that_runs_javascript_is_sampled_whichever_it_is(busy):
     check_format(data)
     within = {node["callFrame"]["functionName"]: node for node in data["nodes"]}
     assert {"elsewhere", "here"} <= set(within)
-    assert functions(profile)["inner"] > 100
+    assert time_in_busy(profile) > 100
 
 
 def test_it_may_begin_and_end_on_different_threads(busy):
@@ -233,7 +241,7 @@ def test_it_may_begin_and_end_on_different_threads(busy):
     thread = threading.Thread(target=profile.__exit__, args=(None, None, None))
     thread.start()
     thread.join()
-    assert functions(profile)["inner"] > 3
+    assert time_in_busy(profile) > 3
 
 
 def test_it_begins_after_what_another_thread_runs_and_ends_after_it(busy):
@@ -253,7 +261,7 @@ def test_a_callback_may_begin_and_end_profiles(busy):
     busy.globals["begin"] = lambda: profile.__enter__() and None
     busy.globals["end"] = lambda: profile.__exit__(None, None, None)
     busy.eval("busy(30); begin(); (function watched() { busy(40) })(); end(); busy(30)")
-    assert functions(profile)["inner"] > 3
+    assert time_in_busy(profile) > 3
     assert "watched" in functions(profile)
 
 
@@ -397,4 +405,4 @@ def test_no_thread_to_sample_with_is_an_error(child_ok):
             resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)
             ctx.eval("2")
     """)
-    assert out in {"refused\n", "profiled\n"}
+    assert out == "refused\n"

@@ -396,8 +396,11 @@ cdef class Isolate:
         ------
         ValueError
             For another interval.
+        ClosedError
         """
         self._ptr()
+        if self.closed:
+            raise ClosedError("this isolate is closed")
         return CpuProfile._make(self, _checked_interval(sampling_interval))
 
     def run_pending_tasks(self, *, wait=None, timeout=None):
