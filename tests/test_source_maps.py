@@ -150,7 +150,7 @@ BAD_MAPS = {
     "null source": as_url(json.dumps({**MAP, "sources": [None], "sourcesContent": [None]})),
     "numbers": as_url(json.dumps({**MAP, "mappings": 7, "sources": 8})),
     "huge numbers": as_url(json.dumps({**MAP, "mappings": "AAAA;" + "g" * 30 + "AEE"})),
-    "before the beginning": as_url(json.dumps({**MAP, "mappings": "AADD;AADDD"})),
+    "before the beginning": as_url(json.dumps({**MAP, "mappings": "AADF;AADFF"})),
     "surrogates": as_url('{"version":3,"sources":["\\ud800"],"names":[],"mappings":"AAAA;IAEE"}'),
     "deep": as_url("[" * 100_000),
     "another version": as_url(json.dumps({**MAP, "version": 99})),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import urllib.parse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -91,7 +90,9 @@ def _content(url: str) -> bytes:
     head, comma, content = url.partition(",")
     if not comma:
         raise ValueError("no data")
-    raw = urllib.parse.unquote_to_bytes(content)
+    from urllib.parse import unquote_to_bytes  # not needed to import v8snap
+
+    raw = unquote_to_bytes(content)
     if not head.endswith(";base64"):
         return raw
     try:
