@@ -212,6 +212,7 @@ METHODS = {
         "run elsewhere": lambda w: w.script.run(w.other_context),
         "run foreign": lambda w: w.script.run(w.creator_context),
         "create_code_cache": lambda w: w.script.create_code_cache(),
+        "create_code_cache in a creator": lambda w: w.creator_context.compile("1").create_code_cache(),
         "cache_rejected": lambda w: w.script.cache_rejected,
         "name": lambda w: w.script.name,
     },

@@ -63,15 +63,22 @@ def use(ctx, cache):
     return script.cache_rejected
 
 
-def test_a_cache_of_another_isolate_or_a_creator_is_accepted(make_cache):
-    with v8snap.SnapshotCreator() as sc:
-        made_in_creator = sc.context.compile(SOURCE, "f.js", eager=True).create_code_cache()
+def test_a_cache_of_another_isolate_is_accepted(make_cache):
+    cache = make_cache()
     with Isolate() as iso, iso.new_context() as first, iso.new_context() as second:
         for ctx in (first, second):
-            assert use(ctx, made_in_creator) is False
-            assert use(ctx, make_cache()) is False
+            assert use(ctx, cache) is False
+            assert use(ctx, make_cache(eager=True)) is False
+
+
+def test_a_creator_uses_caches_and_makes_none(make_cache):
     with v8snap.SnapshotCreator() as sc:
-        assert use(sc.context, made_in_creator) is False
+        assert use(sc.context, make_cache()) is False
+        script = sc.context.compile(SOURCE + " ", "f.js", eager=True)
+        for _ in range(2):
+            with pytest.raises(v8snap.SnapshotError, match="plain Isolate"):
+                script.create_code_cache()
+            script.run(sc.context)
     with Isolate(sc.blob) as iso, iso.new_context() as ctx:
         assert ctx.eval("f2(1)") == "2-3-2"
 

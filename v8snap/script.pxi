@@ -106,6 +106,8 @@ cdef class Script:
 
         Raises
         ------
+        SnapshotError
+            In a snapshot creator, where V8 makes none.
         ClosedError
         """
         body = self._ptr().code_cache()
