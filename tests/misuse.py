@@ -11,6 +11,8 @@ import contextlib
 import copy
 import faulthandler
 import gc
+import io
+import json
 import math
 import os
 import pickle
@@ -95,6 +97,12 @@ def leave_by_error(thing):
     thing.__exit__(ValueError, ValueError(), None)
 
 
+def profiled(world):
+    with world.isolate.cpu_profile() as profile:
+        world.context.eval("for (let i = 0; i < 1e5; ++i) String(i)")
+    json.dumps(profile.to_dict())
+
+
 COMMON = {
     "repr": repr,
     "str": str,
@@ -120,6 +128,10 @@ METHODS = {
         "isolate.data": lambda w: w.creator.isolate.data("d"),
         "isolate.terminate": lambda w: w.creator.isolate.terminate(),
         "isolate.heap_statistics": lambda w: w.creator.isolate.heap_statistics(),
+        "isolate.heap_space_statistics": lambda w: w.creator.isolate.heap_space_statistics(),
+        "isolate.write_heap_snapshot": lambda w: w.creator.isolate.write_heap_snapshot(io.BytesIO()),
+        "isolate.cpu_profile": lambda w: w.creator.isolate.cpu_profile().__enter__(),
+        "isolate.run_pending_tasks": lambda w: w.creator.isolate.run_pending_tasks(),
         "isolate.low_memory": lambda w: w.creator.isolate.low_memory_notification(),
         "closed": lambda w: w.creator.closed,
         "context": lambda w: w.creator.context.eval("1"),
@@ -158,6 +170,13 @@ METHODS = {
         "data": lambda w: w.isolate.data("d"),
         "data twice": lambda w: [w.isolate.data(0) for _ in "12"],
         "heap_statistics": lambda w: w.isolate.heap_statistics(),
+        "heap_space_statistics": lambda w: w.isolate.heap_space_statistics(),
+        "write_heap_snapshot": lambda w: w.isolate.write_heap_snapshot(in_folder("x.heapsnapshot")),
+        "write_heap_snapshot to a file": lambda w: w.isolate.write_heap_snapshot(io.BytesIO()),
+        "cpu_profile": profiled,
+        "cpu_profile left running": lambda w: w.isolate.cpu_profile().__enter__(),
+        "cpu_profile twice": lambda w: [w.isolate.cpu_profile().__enter__() for _ in "12"],
+        "run_pending_tasks": lambda w: w.isolate.run_pending_tasks(wait=1),
         "low_memory_notification": lambda w: w.isolate.low_memory_notification(),
         "terminate": lambda w: w.isolate.terminate(),
         "close": lambda w: w.isolate.close(),
@@ -173,6 +192,7 @@ METHODS = {
         "globals": lambda w: w.context.globals["base"],
         "callable as global": lambda w: w.context.globals.__setitem__("f", print),
         "compile": lambda w: w.context.compile("1").run(w.context),
+        "compile eagerly": lambda w: w.context.compile("(() => 1)()", eager=True).run(w.context),
         "compile cached": lambda w: w.context.compile("1", cached_data=b"nonsense").cache_rejected,
         "import_module": lambda w: w.context.import_module("m", resolve={"m": "export default 1"}),
         "import_module missing": lambda w: w.context.import_module("m"),
@@ -192,6 +212,7 @@ METHODS = {
         "run elsewhere": lambda w: w.script.run(w.other_context),
         "run foreign": lambda w: w.script.run(w.creator_context),
         "create_code_cache": lambda w: w.script.create_code_cache(),
+        "create_code_cache in a creator": lambda w: w.creator_context.compile("1").create_code_cache(),
         "cache_rejected": lambda w: w.script.cache_rejected,
         "name": lambda w: w.script.name,
     },
@@ -560,6 +581,10 @@ SLOTS = {
     "eval(x)": lambda w, x: w.context.eval(x),
     "eval(name=x)": lambda w, x: w.context.eval("throw Error('x')", name=x),
     "eval(timeout=x)": lambda w, x: w.context.eval("1", timeout=x),
+    "cpu_profile(sampling_interval=x)": lambda w, x: w.isolate.cpu_profile(sampling_interval=x).__enter__(),
+    "write_heap_snapshot(x)": lambda w, x: w.isolate.write_heap_snapshot(x),
+    "run_pending_tasks(wait=x)": lambda w, x: w.isolate.run_pending_tasks(wait=x),
+    "compile(eager=x)": lambda w, x: w.context.compile("1", eager=x),
     "compile(cached_data=x)": lambda w, x: w.context.compile("1", cached_data=x),
     "script.run(x)": lambda w, x: w.script.run(x),
     "to_js(x)": lambda w, x: w.context.to_js(x),

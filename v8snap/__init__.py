@@ -19,6 +19,7 @@ if _find_spec("v8snap._v8") is None:
 
 from v8snap._v8 import (
     Context,
+    CpuProfile,
     FunctionCodeHandling,
     Isolate,
     JSArray,
@@ -77,6 +78,7 @@ __all__ = [
     "ClosedError",
     "Context",
     "ConversionError",
+    "CpuProfile",
     "ExternalReferenceError",
     "FlagsFrozenError",
     "ForkedIsolateError",

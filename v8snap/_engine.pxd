@@ -36,6 +36,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     string library_build_id() except +raise_python_error
     void set_flag(const string& flag) except +raise_python_error
     cbool read_only_heaps_can_be_alike() noexcept
+    cbool read_only_heaps_differ() noexcept
     cbool v8_started() noexcept
     unsigned long thread_number() noexcept
     void set_python_main_thread(unsigned long ident) noexcept
@@ -142,7 +143,8 @@ cdef extern from "v8snap/context.hpp" namespace "v8snap":
         void close() except +raise_python_error
         object eval(object source, object name, double timeout) except +raise_python_error
         object globals() except +raise_python_error
-        unique_ptr[Script] compile(object source, object name, PyObject* cached_data) except +raise_python_error
+        unique_ptr[Script] compile(
+            object source, object name, PyObject* cached_data, cbool eager) except +raise_python_error
         object run(Script& script, double timeout) except +raise_python_error
         object import_module(object source, object name, object resolve, double timeout) except +raise_python_error
         object module_names() except +raise_python_error
@@ -185,6 +187,10 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         unique_ptr[Context] context_from_snapshot(size_t index) except +raise_python_error
         PyObject* data(Context& context, size_t index) except +raise_python_error
         object heap_statistics() except +raise_python_error
+        object heap_space_statistics() except +raise_python_error
+        void write_heap_snapshot(object write) except +raise_python_error
+        cbool run_pending_tasks(double timeout) except +raise_python_error
+        void capture_frames() except +raise_python_error
         void low_memory_notification() except +raise_python_error
         cbool has_open_context() except +raise_python_error
         void terminate() except +raise_python_error
@@ -195,6 +201,15 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
 
     unique_ptr[Isolate] create_isolate(const IsolateOptions& options) except +raise_python_error
     unique_ptr[Isolate] allocate_isolate() except +raise_python_error
+
+
+cdef extern from "v8snap/cpu_profile.hpp" namespace "v8snap":
+    cdef cppclass CpuProfile:
+        cbool running() noexcept
+        void stop() except +raise_python_error
+        object data() except +raise_python_error
+
+    unique_ptr[CpuProfile] start_cpu_profile(Isolate& isolate, int interval) except +raise_python_error
 
 
 cdef extern from "v8snap/snapshot_creator.hpp" namespace "v8snap":

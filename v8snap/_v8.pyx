@@ -21,15 +21,18 @@ cimport v8snap._engine as engine
 
 import atexit
 import collections.abc
+import copy
 import enum
 import hashlib
+import json
 import os
 import platform
 import struct
 import threading
+import time
 import weakref
 
-from v8snap import conversion, errors, file_format, gap, modules
+from v8snap import conversion, errors, file_format, gap, modules, source_maps
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined
@@ -48,6 +51,7 @@ include "blob_buffer.pxi"
 include "isolate.pxi"
 include "context.pxi"
 include "script.pxi"
+include "cpu_profile.pxi"
 include "value.pxi"
 include "collection.pxi"
 include "buffer.pxi"

@@ -138,15 +138,24 @@ cdef class Context:
         """
         cdef engine.Context* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
+        self._know_frames_of(source)
         result = impl.eval(source, str(name), seconds)
         self._note_script(str(name), source)
         return result
+
+    cdef _know_frames_of(self, source):
+        """Have errors know all their frames' scripts where this one brings a source map."""
+        if source_maps.has_inline_map(source):
+            self._isolate._know_frames()
 
     cdef _note_script(self, name, source):
         if self._isolate._scripts is not None:
             encoded = source.encode("utf-8", "surrogatepass")
             digest = hashlib.sha256(encoded).hexdigest()
-            self._isolate._scripts.append({"name": name, "size": len(encoded), "sha256": digest})
+            script = {"name": name, "size": len(encoded), "sha256": digest}
+            if source_maps.has_inline_map(source):
+                script["source_map"] = True  # so that isolates know before anything is thrown
+            self._isolate._scripts.append(script)
 
     @property
     def globals(self):
@@ -156,7 +165,7 @@ cdef class Context:
         """
         return self._ptr().globals()
 
-    def compile(self, str source not None, name="<script>", *, cached_data=None):
+    def compile(self, str source not None, name="<script>", *, cached_data=None, eager=False):
         """Compile a script without running it.
 
         Parameters
@@ -167,6 +176,10 @@ cdef class Context:
         cached_data : bytes, optional
             What `Script.create_code_cache` gave for the same source. One that doesn't fit is not used
             (`Script.cache_rejected`).
+        eager : bool
+            Compile every function now (V8's ``kEagerCompile``, ``include/v8-script.h``), for a code cache that has all
+            of them. Otherwise V8 compiles a function when it is first called. Without effect on a source that this
+            isolate has compiled before, as long as V8 remembers it.
 
         Returns
         -------
@@ -177,14 +190,19 @@ cdef class Context:
         ------
         JSError
             For a syntax error.
+        ValueError
+            For `cached_data` together with `eager`: the cache says which functions are compiled.
         ClosedError
         """
         cdef engine.Context* impl = self._ptr()
-        code = _open_code_cache(source, cached_data) if cached_data is not None else None
+        if eager and cached_data is not None:
+            raise ValueError("cached_data says which functions are compiled: eager can't be given with it")
+        self._know_frames_of(source)
+        code = _open_code_cache(self._isolate, source, cached_data) if cached_data is not None else None
         cdef PyObject* given = NULL
         if code is not None:
             given = <PyObject*>code
-        script = Script._adopt(self._isolate, move(impl.compile(source, str(name), given)), source, str(name))
+        script = Script._adopt(self._isolate, move(impl.compile(source, str(name), given, eager)), source, str(name))
         (<Script>script)._damaged_cache = cached_data is not None and code is None
         (<Script>script)._had_cache = cached_data is not None
         return script
@@ -236,6 +254,7 @@ cdef class Context:
         cdef engine.Context* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
         find.loaded[name] = source
+        self._know_frames_of(source)
         namespace = impl.import_module(source, name, find, seconds)
         find.keep()
         return namespace
@@ -243,7 +262,7 @@ cdef class Context:
     def _finder(self, resolve):
         """What finds the modules of one graph; it notes those that are new."""
         resolve = self._resolve if resolve is None else resolve
-        return modules.Finder(resolve, self._ptr().module_names(), self._keep_modules)
+        return modules.Finder(resolve, self._ptr().module_names(), self._know_frames_of, self._keep_modules)
 
     def _keep_modules(self, loaded, resolve):
         for name, source in loaded.items():

@@ -6,7 +6,10 @@ attributes, not text. The engine raises them through one table, :data:`BY_CODE`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from v8snap.source_maps import OriginalPlace, SourceMap
 
 __all__ = [
     "ClosedError",
@@ -65,6 +68,9 @@ class JSError(V8SnapError):
     cause : JSError | object | None
         The error's ``cause``: an Error as a JSError (not raised), one that stands for a Python exception as that
         exception, anything else converted. An exception is ``__cause__`` as well.
+
+    Where a script ends with its source map (``//# sourceMappingURL=data:...``) and ``v8snap[sourcemaps]`` is installed,
+    `original` and `mapped_stack` say where the error is in the source that the script was made from.
     """
 
     name: str
@@ -94,6 +100,35 @@ class JSError(V8SnapError):
             self.cause = JSError(self.cause["summary"], self.cause["facts"])
         if isinstance(self.cause, BaseException):
             self.__cause__ = self.cause
+        self._map_urls: dict[str, str] = facts.get("source_maps") or {}
+        self._maps: dict[str, SourceMap] | None = None
+
+    def _source_maps(self) -> dict[str, SourceMap]:
+        """By the scripts' names; read when they are first asked for."""
+        if self._maps is None:
+            from v8snap.source_maps import SourceMap
+
+            self._maps = {name: SourceMap(url) for name, url in self._map_urls.items()}
+        return self._maps
+
+    @property
+    def original(self) -> OriginalPlace | None:
+        """The place in the source that the script was made from, by its inline source map.
+
+        A named tuple of script_name (str), line and column (int, 1-based) and source_line (str). None where the script
+        has no such map, or one that can't be read, or ``v8snap[sourcemaps]`` isn't installed.
+        """
+        source_map = self._source_maps().get(self.script_name or "")
+        return None if source_map is None else source_map.place(self.line, self.column)
+
+    @property
+    def mapped_stack(self) -> str:
+        """`stack` with the places that inline source maps know replaced by those in the original sources: str."""
+        if not self._map_urls:
+            return self.stack
+        from v8snap.source_maps import map_stack
+
+        return map_stack(self.stack, self._source_maps())
 
     def __str__(self) -> str:
         where = f" ({self.script_name}:{self.line}:{self.column})" if self.script_name and self.line else ""
@@ -106,6 +141,8 @@ class JSError(V8SnapError):
         """What can go to another process: objects that live in an isolate can't."""
         names = ("name", "message", "stack", "script_name", "line", "column", "source_line")
         facts = {name: getattr(self, name) for name in names}
+        if self._map_urls:
+            facts["source_maps"] = self._map_urls
         if isinstance(self.cause, JSError):
             facts["cause"] = {"summary": self.cause.args[0], "facts": self.cause._facts()}
         for name in ("value", "cause"):

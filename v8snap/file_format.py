@@ -29,11 +29,14 @@ import os
 import struct
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from v8snap.errors import SnapshotCorruptError, SnapshotSignatureError
 
-__all__ = ["read_file", "write_file"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["read_file", "replaced_file", "write_file"]
 
 MAGIC = b"\x89v8snap\n"
 FORMAT = 1
@@ -55,9 +58,6 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memor
         Where what is known of the blob is too large for the header.
     """
     _check_key(key)
-    path = Path(os.path.realpath(path))  # a link stays one
-    if path.exists() and not path.is_file():
-        raise FileExistsError(errno.EEXIST, "there is something else than a file", str(path))
     header = {
         **header,
         "size": len(blob),
@@ -70,11 +70,27 @@ def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memor
     tag = hmac.digest(key, encoded, "sha256") if key is not None else UNSIGNED
     head = HEAD.pack(MAGIC, FORMAT, len(encoded), hashlib.sha256(encoded).digest(), tag)
     padding = bytes(-(len(head) + len(encoded)) % PAGE)
+    with replaced_file(path) as file:
+        for part in (head, encoded, padding, blob):
+            file.write(part)
+
+
+@contextlib.contextmanager
+def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` in one step, where all went well.
+
+    Raises
+    ------
+    OSError
+        Where the folder can't be written, or something else than a file is there.
+    """
+    path = Path(os.path.realpath(path))  # a link stays one
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "there is something else than a file", str(path))
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            for part in (head, encoded, padding, blob):
-                file.write(part)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's own mode would shut other users out

@@ -97,6 +97,7 @@ cdef class Isolate:
     cdef dict _externals
     cdef object _snapshot    # what the user gave
     cdef object _blob        # V8 reads from it as long as the isolate lives
+    cdef bytes _heap_identity  # of its read-only heap
     cdef dict _data_contexts  # place -> the Context that data of the isolate is fetched in
     cdef bint _taken         # alive already, or a creator's
     cdef list _scripts       # in a creator: what ran, for the blob's header
@@ -104,6 +105,7 @@ cdef class Isolate:
     cdef object _timeout
     #: callable(JSError), see `on_unhandled_rejection`
     cdef object _rejection_hook
+    cdef bint _knows_frames  # errors know their frames' scripts, as some of those have source maps
     cdef object __weakref__
 
     def __init__(self, snapshot=None, *, external_references=None, heap_limit=None, timeout=None):
@@ -129,6 +131,14 @@ cdef class Isolate:
         self._taken = True
         self.timeout = timeout
         _open_isolates.add(self)
+        if self._snapshot is not None and any(script.get("source_map") for script in self._snapshot.scripts):
+            self._know_frames()
+
+    cdef int _know_frames(self) except -1:
+        if not self._knows_frames:
+            self._ptr().capture_frames()
+            self._knows_frames = True
+        return 0
 
     cdef object _start(self, engine.IsolateOptions& options):
         """The SnapshotConflictError where there is one."""
@@ -164,7 +174,7 @@ cdef class Isolate:
         options.callables = <PyObject*>self._callables
         options.externals = <PyObject*>self._externals
         options.on_rejection = <PyObject*>_report_rejection
-        options.heap_identity = b"default"
+        options.heap_identity = self._heap_identity = b"default"
         if self._snapshot is not None:
             self._snapshot._check_usable()
             self._snapshot._check_externals(self._externals)
@@ -177,7 +187,7 @@ cdef class Isolate:
         options.blob = <const char*>&view[0]
         options.blob_size = view.shape[0]
         options.blob_rehashable = blob.can_be_rehashed
-        options.heap_identity = blob._heap_identity
+        options.heap_identity = self._heap_identity = blob._heap_identity
         return 0
 
     cdef engine.Isolate* _ptr(self) except NULL:
@@ -360,8 +370,146 @@ cdef class Isolate:
         return self._ptr().busy()
 
     def heap_statistics(self):
-        """V8's figures of the heap in bytes, and of its contexts, as a dict; the keys are V8's (``HeapStatistics``)."""
+        """V8's figures of the whole heap.
+
+        Returns
+        -------
+        dict of str to int
+            Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
+            ``total_heap_size``, ``total_heap_size_executable``, ``total_physical_size``, ``total_available_size``,
+            ``total_global_handles_size``, ``used_global_handles_size``, ``used_heap_size``, ``heap_size_limit``,
+            ``malloced_memory``, ``external_memory``, ``peak_malloced_memory``, ``number_of_native_contexts``,
+            ``number_of_detached_contexts``.
+
+        Raises
+        ------
+        ClosedError, ForkedIsolateError, WrongThreadError
+        """
         return self._ptr().heap_statistics()
+
+    def heap_space_statistics(self):
+        """V8's figures of each part of the heap.
+
+        Returns
+        -------
+        list of dict
+            ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
+            ``physical_space_size`` (int, bytes), by V8's names (``HeapSpaceStatistics`` in
+            ``include/v8-statistics.h``). Which spaces there are depends on V8's version.
+
+        Raises
+        ------
+        ClosedError, ForkedIsolateError, WrongThreadError
+        """
+        return self._ptr().heap_space_statistics()
+
+    def write_heap_snapshot(self, file):
+        """Write everything in the heap in V8's ``.heapsnapshot`` format, which Chrome DevTools opens.
+
+        V8 collects garbage first, and needs about as much memory as the heap has. It is written piece by piece; Python
+        runs meanwhile, other users of the isolate wait.
+
+        Parameters
+        ----------
+        file : path-like or binary file
+            For a path, the old file stays or the whole new one is there, whatever happens. A file needs ``write()``.
+
+        Raises
+        ------
+        OSError
+            Where it can't be written. Whatever else a file's ``write`` raises comes out as well.
+        TypeError
+            Where `file` is neither.
+        ClosedError, ForkedIsolateError, WrongThreadError
+
+        See V8's ``HeapProfiler::TakeHeapSnapshot`` in ``include/v8-profiler.h``.
+        """
+        cdef engine.Isolate* impl = self._ptr()
+        if isinstance(file, str | os.PathLike):
+            if self.closed:
+                raise ClosedError("this isolate is closed")
+            with file_format.replaced_file(file) as opened:
+                impl.write_heap_snapshot(opened.write)
+        elif callable(getattr(file, "write", None)):
+            impl.write_heap_snapshot(_whole_writer(file))
+        else:
+            raise TypeError(f"file is a path or a binary file with write(), not {type(file).__name__}")
+
+    def cpu_profile(self, *, sampling_interval=0.001):
+        """A CPU profile of what runs in this isolate, to use in a ``with`` block.
+
+        Profiles can be nested. While one runs, V8 has the signal SIGPROF for itself (``signal.setitimer`` with
+        ``ITIMER_PROF`` doesn't reach Python then), and each call into the isolate from another thread than the main
+        one takes a little longer.
+
+        Parameters
+        ----------
+        sampling_interval : float
+            Seconds from one sample to the next, from 0.00005 to 10.
+
+        Returns
+        -------
+        CpuProfile
+            Entering its block starts it and raises `ClosedError`, `ForkedIsolateError`, `JSMemoryError` where no thread
+            can be made to sample with, `SnapshotError` for a snapshot creator's isolate (V8 can't sample it), or
+            `V8SnapError` where too many profiles of this isolate are running.
+
+        Raises
+        ------
+        ValueError
+            For another interval.
+        ClosedError
+        """
+        self._ptr()
+        if self.closed:
+            raise ClosedError("this isolate is closed")
+        return CpuProfile._make(self, _checked_interval(sampling_interval))
+
+    def run_pending_tasks(self, *, wait=None, timeout=None):
+        """Run what V8 has queued for this isolate, and microtasks, until V8 isn't at work for it in the background.
+
+        Promises of asynchronous WebAssembly (``WebAssembly.instantiate``) settle only here: V8 compiles on threads of
+        its own. Finalizers of garbage (``FinalizationRegistry``) run here, too.
+
+        Parameters
+        ----------
+        wait : float, optional
+            Seconds to wait for V8's background work at most; 0 runs only what is queued already. Without limit if not
+            given: that work always ends.
+        timeout : float, optional
+            Seconds after which JavaScript that is run here is stopped.
+
+        Returns
+        -------
+        bool
+            Whether V8 is still at work in the background and will queue more.
+
+        Raises
+        ------
+        JSTimeoutError, JSTerminatedError, JSMemoryError
+            Where what it ran was stopped. What a task throws goes to `sys.unraisablehook`.
+        ClosedError, ForkedIsolateError, WrongThreadError
+
+        See V8's ``Isolate::HasPendingBackgroundTasks`` in ``include/v8-isolate.h`` and
+        ``include/libplatform/libplatform.h``.
+        """
+        cdef engine.Isolate* impl = self._ptr()
+        cdef double seconds = _checked_timeout(timeout)
+        cdef double most = float("inf") if wait is None else wait
+        if not most >= 0:
+            raise ValueError("wait is a number of seconds, or None")
+        end = time.monotonic() + most
+        cdef Context kept = None
+        if not impl.has_open_context():
+            kept = self.new_context()
+        pause = _LEAST_PAUSE
+        while impl.run_pending_tasks(seconds):
+            left = end - time.monotonic()
+            if left <= 0:
+                return True
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, _MOST_PAUSE)
+        return False
 
     def low_memory_notification(self):
         """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
@@ -409,6 +557,22 @@ def _name_isolates_in_the_way(error):
 
 
 _MOST_SHOWN = 5
+
+# Seconds between looks for the end of V8's background work.
+_LEAST_PAUSE = 0.0001
+_MOST_PAUSE = 0.01
+
+
+def _whole_writer(file):
+    """The file's ``write``, called until everything is written: raw files may take less."""
+    def write(data):
+        rest = memoryview(data)
+        while len(rest):
+            written = file.write(rest)
+            if not isinstance(written, int) or written >= len(rest):
+                return
+            rest = rest[written:]
+    return write
 
 
 _IN_ISOLATE = -2

@@ -27,11 +27,19 @@ class Finder:
     """``finder(specifier, importer) -> (name, source)`` from whatever a user may give as ``resolve``.
 
     Where that isn't a function, modules that the context has (`known`) are found as well. Calling it raises
-    ModuleResolveError where a module isn't found. `keep` tells `note` what was found and is new.
+    ModuleResolveError where a module isn't found. `look_at` is shown each source before V8 gets it; `keep` tells `note`
+    what was found and is new.
     """
 
-    def __init__(self, resolve: Resolve, known: Iterable[str], note: Callable[[dict[str, str], Resolve], None]) -> None:
+    def __init__(
+        self,
+        resolve: Resolve,
+        known: Iterable[str],
+        look_at: Callable[[str], object],
+        note: Callable[[dict[str, str], Resolve], None],
+    ) -> None:
         check(resolve)
+        self.look_at = look_at
         self.resolve = resolve
         self.known = frozenset(known)
         self.note = note
@@ -59,6 +67,7 @@ class Finder:
             raise TypeError(f"resolve({specifier!r}, {importer!r}) must give a source as str, or (name, source)")
         name, source = found
         self.loaded.setdefault(name, source)
+        self.look_at(source)
         return name, source
 
     def keep(self) -> None:

@@ -1,21 +1,29 @@
 # Compiled scripts.
 
 # V8 hardly checks a code cache: a damaged one would run as it is.
-_CODE_CACHE_MAGIC = b"v8snap-cache1\0"
+_CODE_CACHE_MAGIC = b"v8snap-cache2\0"
 
 
-def _code_cache_head(source, body):
-    """What stands before V8's cache: V8 itself compares no more of the source than its length."""
-    encoded = source.encode("utf-8", "surrogatepass")
-    return _CODE_CACHE_MAGIC + hashlib.sha256(hashlib.sha256(encoded).digest() + body).digest()
+cdef bytes _code_cache_head(Isolate isolate, str source, bytes body):
+    """What stands before V8's cache: V8 itself compares no more of the source than its length.
+
+    A cache names objects of the read-only heap by their places there. Before V8 12 these depend on what the isolate was
+    started from, and V8 would take whatever it finds at such a place for the object.
+    """
+    digest = hashlib.sha256(hashlib.sha256(source.encode("utf-8", "surrogatepass")).digest())
+    digest.update(build_id().encode() + b"\0")
+    if engine.read_only_heaps_differ():
+        digest.update(isolate._heap_identity)
+    digest.update(b"\0" + body)
+    return _CODE_CACHE_MAGIC + digest.digest()
 
 
-def _open_code_cache(source, cached_data):
-    """V8's cache out of ours, or None where it isn't what was made of this source."""
+cdef bytes _open_code_cache(Isolate isolate, str source, cached_data):
+    """V8's cache out of ours, or None where it isn't what was made of this source for such isolates."""
     data = bytes(memoryview(cached_data))
-    start = len(_CODE_CACHE_MAGIC) + 32
+    start = len(_CODE_CACHE_MAGIC) + hashlib.sha256().digest_size
     body = data[start:]
-    return body if body and data[:start] == _code_cache_head(source, body) else None
+    return body if body and data[:start] == _code_cache_head(isolate, source, body) else None
 
 
 @cython.no_gc_clear
@@ -85,14 +93,33 @@ cdef class Script:
     def create_code_cache(self):
         """V8's compiled code for this script as bytes, for ``Context.compile(..., cached_data=...)``.
 
-        After a run it also has the functions that ran. It fits this V8 and these flags only. Treat it as code.
+        It has the functions that are compiled by now: those that V8 compiled at once, those that have run, all of them
+        after ``compile(..., eager=True)``. It fits this build of V8 and these flags only, in any process. Before V8 12 it
+        fits only isolates started from the same snapshot, or from one with the same read-only heap, and those started
+        without any only when it was made in such a one. Treat it as code.
+
+        Returns
+        -------
+        bytes
+            V8's cache (``ScriptCompiler::CreateCodeCache``, ``include/v8-script.h``) behind a digest of it and the
+            source: V8 itself compares no more of the source than its length.
+
+        Raises
+        ------
+        SnapshotError
+            In a snapshot creator, where V8 makes none.
+        ClosedError
         """
         body = self._ptr().code_cache()
-        return _code_cache_head(self._source, body) + body
+        return _code_cache_head(self._isolate, self._source, body) + body
 
     @property
     def cache_rejected(self):
-        """Whether the code cache it was compiled with was refused: bool, or None where none was given."""
+        """Whether the code cache it was compiled with was refused: bool, or None where none was given.
+
+        It is refused where V8's build or flags are others, where the source is, where it was damaged, and before V8 12
+        where the isolate was started from another snapshot than the one that made it.
+        """
         if not self._had_cache:
             return None
         return self._damaged_cache or self._ptr().cache_rejected()

@@ -28,8 +28,8 @@ class Context {
   // Compiles and runs a classic script. `timeout` in seconds; 0 or less means none.
   virtual PyObject* eval(PyObject* source, PyObject* name, double timeout) = 0;
   virtual PyObject* globals() = 0;
-  // `cached_data` is what Script::code_cache() gave, or null.
-  virtual std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data) = 0;
+  // `cached_data` is what Script::code_cache() gave, or null; `eager` compiles all functions, and needs it to be null.
+  virtual std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data, bool eager) = 0;
   virtual PyObject* run(Script& script, double timeout) = 0;
   // An ES module graph, evaluated; its namespace object. `resolve(specifier, importer)` gives each import's source.
   virtual PyObject* import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) = 0;

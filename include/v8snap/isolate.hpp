@@ -44,7 +44,18 @@ class Isolate {
   virtual std::unique_ptr<Context> context_from_snapshot(size_t index) = 0;
   // Isolate data of the blob, fetched in `context`; null without an error where there is none (any more).
   virtual PyObject* data(Context& context, size_t index) = 0;
+  // V8's figures by V8's names: a dict, and a list of dicts.
   virtual PyObject* heap_statistics() = 0;
+  virtual PyObject* heap_space_statistics() = 0;
+  // Everything in the heap as V8's .heapsnapshot, in pieces of bytes to the callable `write`. What that raises ends it
+  // and comes out.
+  virtual void write_heap_snapshot(PyObject* write) = 0;
+  // Runs what V8 queued for this isolate (the end of asynchronous WebAssembly compilation, finalizers) and microtasks,
+  // in an open context; nothing runs where there is none. `timeout` in seconds is for the JavaScript that this runs.
+  // Whether V8 is still at work in the background and will queue more.
+  virtual bool run_pending_tasks(double timeout) = 0;
+  // From now on errors know the scripts of all their frames, for source maps. Costs time at each error.
+  virtual void capture_frames() = 0;
   // Finalizers run in an open context; they wait where there is none.
   virtual void low_memory_notification() = 0;
   virtual bool has_open_context() = 0;

@@ -20,6 +20,9 @@ void set_flag(const std::string& flag);
 // although it shares one such heap among all isolates.
 bool read_only_heaps_can_be_alike();
 
+// Whether isolates of this V8 may have different read-only heaps: by what they start from, not by the V8 alone.
+bool read_only_heaps_differ();
+
 // Whether V8 is started: from then on flags can't change, and a child made by fork can't use V8.
 bool v8_started();
 

@@ -74,7 +74,7 @@ PyObject* ContextImpl::globals() {
   return to_python(*this, context->Global());
 }
 
-std::unique_ptr<Script> ContextImpl::compile(PyObject* source, PyObject* name, PyObject* cached_data) {
+std::unique_ptr<Script> ContextImpl::compile(PyObject* source, PyObject* name, PyObject* cached_data, bool eager) {
   Entry entry(isolate_);
   v8::Local<v8::Context> context = local();
   v8::Context::Scope scope(context);
@@ -85,7 +85,9 @@ std::unique_ptr<Script> ContextImpl::compile(PyObject* source, PyObject* name, P
                                                static_cast<int>(PyBytes_GET_SIZE(cached_data)));
   }
   v8::ScriptCompiler::Source text(string_from_python(isolate_.v8, source), origin, cache);  // takes `cache`
-  const auto options = cache != nullptr ? v8::ScriptCompiler::kConsumeCodeCache : v8::ScriptCompiler::kNoCompileOptions;
+  const auto options = cache != nullptr ? v8::ScriptCompiler::kConsumeCodeCache
+                       : eager          ? v8::ScriptCompiler::kEagerCompile
+                                        : v8::ScriptCompiler::kNoCompileOptions;
   v8::Local<v8::UnboundScript> script =
       run_js(*this, 0, [&] { return v8::ScriptCompiler::CompileUnboundScript(isolate_.v8, &text, options); });
   return std::make_unique<ScriptImpl>(isolate_, script, cache != nullptr && cache->rejected);

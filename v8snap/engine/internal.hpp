@@ -20,6 +20,7 @@
 #include "v8snap/buffer.hpp"
 #include "v8snap/collection.hpp"
 #include "v8snap/context.hpp"
+#include "v8snap/cpu_profile.hpp"
 #include "v8snap/error.hpp"
 #include "v8snap/isolate.hpp"
 #include "v8snap/process.hpp"
@@ -33,6 +34,7 @@ namespace v8snap {
 class IsolateImpl;
 class ContextImpl;
 class ValueImpl;
+class CpuSampling;
 
 unsigned long python_main_thread();
 
@@ -248,6 +250,23 @@ struct CreatorParts {
   std::vector<Datum> data;
 };
 
+// ---------------------------------------------------------------- CPU profiles
+
+// Those of an isolate that are running. Inside the isolate.
+class CpuProfiles {
+ public:
+  // The calling thread begins or ceases to use the isolate.
+  void enter() noexcept;
+  void leave() noexcept;
+  // The isolate ends.
+  void finish() noexcept;
+  void add(std::shared_ptr<CpuSampling> sampling, v8::Isolate* isolate);
+  void remove(const std::shared_ptr<CpuSampling>& sampling) noexcept;
+
+ private:
+  std::vector<std::shared_ptr<CpuSampling>> all_;
+};
+
 // ---------------------------------------------------------------- isolate
 
 class IsolateImpl final : public Isolate {
@@ -261,6 +280,10 @@ class IsolateImpl final : public Isolate {
   std::unique_ptr<Context> context_from_snapshot(size_t index) override;
   PyObject* data(Context& context, size_t index) override;
   PyObject* heap_statistics() override;
+  PyObject* heap_space_statistics() override;
+  void write_heap_snapshot(PyObject* write) override;
+  bool run_pending_tasks(double timeout) override;
+  void capture_frames() override;
   void low_memory_notification() override;
   bool has_open_context() override;
   void terminate() override;
@@ -313,7 +336,9 @@ class IsolateImpl final : public Isolate {
   std::unique_ptr<compat::Creator> creator;
   bool over_heap_limit = false;  // noticed by the collector since it was last asked for
   bool contexts_mixed = false;   // a creator's: one context may hold objects of another
-  int task_calls = 0;            // JavaScript functions that tasks of V8's have called
+  CpuProfiles cpu_profiles;
+  std::map<int, PyRef> source_maps;  // URLs with the map in them, by script id: of scripts that threw
+  int task_calls = 0;                // JavaScript functions that tasks of V8's have called
   IsolateOptions options;
   double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
   std::shared_ptr<BufferAllocator> allocator;
@@ -387,7 +412,7 @@ class ContextImpl final : public Context {
   void close() override;
   PyObject* eval(PyObject* source, PyObject* name, double timeout) override;
   PyObject* globals() override;
-  std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data) override;
+  std::unique_ptr<Script> compile(PyObject* source, PyObject* name, PyObject* cached_data, bool eager) override;
   PyObject* run(Script& script, double timeout) override;
   PyObject* import_module(PyObject* source, PyObject* name, PyObject* resolve, double timeout) override;
   PyObject* module_names() override;
@@ -521,10 +546,10 @@ auto run_js(ContextImpl& context, double timeout, Function&& function) {
 
 // The same for what gives no value, such as V8's queues of JavaScript to run.
 template <class Function>
-void run_queued_js(ContextImpl& context, Function&& function) {
+void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0) {
   v8::TryCatch caught(context.isolate().v8);
   {
-    RunScope scope(context, 0);
+    RunScope scope(context, timeout);
     function();
   }
   check_run(context, caught, false);

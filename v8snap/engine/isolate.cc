@@ -10,6 +10,9 @@ namespace {
 // V8 asks for more heap before it would die: it gets some to unwind with, and JavaScript is stopped.
 constexpr size_t kHeadroom = 256u << 20;
 
+// Of a stack trace.
+constexpr int kMostFrames = 50;
+
 size_t near_heap_limit(void* data, size_t current, size_t) {
   auto* self = static_cast<IsolateImpl*>(data);
   self->over_heap_limit = true;
@@ -110,7 +113,7 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
     creator = std::make_unique<compat::Creator>(v8, params);
   }
   // A creator's errors have no `stack`: the trace comes from V8's message.
-  v8->SetCaptureStackTraceForUncaughtExceptions(true, 50, v8::StackTrace::kDetailed);
+  v8->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames, v8::StackTrace::kDetailed);
   start_common();
   count_live(LiveKind::kCreator, 1);
 }
@@ -139,6 +142,7 @@ void IsolateImpl::reset_handles() {
 void IsolateImpl::dispose() noexcept {
   closed_ = true;
   scripts.clear();
+  source_maps.clear();
   {
     GilRelease nogil;
     if (is_creator) {
@@ -198,6 +202,7 @@ void IsolateImpl::close() {
     {
       v8::Locker locker(v8);
       v8::Isolate::Scope scope(v8);
+      cpu_profiles.finish();
       reset_handles();
     }
     dispose();
@@ -339,6 +344,7 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
     isolate.v8->SetStackLimit(javascript_stack_limit());
     isolate.drain();
     end_forked_child(isolate);
+    isolate.cpu_profiles.enter();
   }
 }
 
@@ -348,7 +354,7 @@ Entry::~Entry() {
     isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
     isolate_.report_rejections_now(false);
   }
-  --isolate_.depth;
+  if (--isolate_.depth == 0) isolate_.cpu_profiles.leave();
   handles_.reset();
   scope_.reset();
   locker_.reset();
@@ -406,24 +412,6 @@ PyObject* IsolateImpl::data(Context& context, size_t index) {
   return data_to_python(impl, v8->GetDataFromSnapshotOnce<v8::Data>(index));
 }
 
-PyObject* IsolateImpl::heap_statistics() {
-  Entry entry(*this);
-  v8::HeapStatistics now;
-  v8->GetHeapStatistics(&now);
-  return checked(Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n,s:n}",                            //
-                               "total_heap_size", static_cast<Py_ssize_t>(now.total_heap_size()),  //
-                               "used_heap_size", static_cast<Py_ssize_t>(now.used_heap_size()),    //
-                               "heap_size_limit", static_cast<Py_ssize_t>(now.heap_size_limit()),  //
-                               "total_physical_size", static_cast<Py_ssize_t>(now.total_physical_size()),
-                               "malloced_memory", static_cast<Py_ssize_t>(now.malloced_memory()),  //
-                               "external_memory", static_cast<Py_ssize_t>(now.external_memory()),
-                               "used_global_handles_size", static_cast<Py_ssize_t>(now.used_global_handles_size()),
-                               "number_of_native_contexts", static_cast<Py_ssize_t>(now.number_of_native_contexts()),
-                               "number_of_detached_contexts",
-                               static_cast<Py_ssize_t>(now.number_of_detached_contexts())))
-      .release();
-}
-
 ContextImpl* IsolateImpl::context_of(v8::Local<v8::Context> local) const {
   for (const Slot* slot = slots_; slot != nullptr; slot = slot->next) {
     if (slot->kind != LiveKind::kContext || slot->closed || slot->context == nullptr) continue;
@@ -457,6 +445,26 @@ void IsolateImpl::low_memory_notification() {
   if (context == nullptr) return;
   const PyRef kept = PyRef::borrow(context->owner());
   run_queued_js(*context, [this] { run_tasks(); });
+}
+
+bool IsolateImpl::run_pending_tasks(double timeout) {
+  Entry entry(*this);
+  // What they run is JavaScript: there has to be a context to stop it in, which must not go meanwhile.
+  ContextImpl* context = some_context();
+  if (context != nullptr) {
+    const PyRef kept = PyRef::borrow(context->owner());
+    const auto run_all = [this] {
+      run_tasks();
+      v8->PerformMicrotaskCheckpoint();
+    };
+    run_queued_js(*context, run_all, timeout);
+  }
+  return v8->HasPendingBackgroundTasks();
+}
+
+void IsolateImpl::capture_frames() {
+  Entry entry(*this);
+  v8->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames, v8::StackTrace::kDetailed);
 }
 
 int IsolateImpl::run_tasks() {

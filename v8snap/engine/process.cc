@@ -115,6 +115,8 @@ void set_flag(const std::string& flag) {
 
 bool read_only_heaps_can_be_alike() { return compat::kReadOnlyHeapsCanBeAlike; }
 
+bool read_only_heaps_differ() { return compat::kSharedReadOnlyHeap; }
+
 bool v8_started() { return g_started; }
 
 void start_v8() {

@@ -126,6 +126,46 @@ void add_place(const Described& described, v8::Isolate* isolate, v8::Local<v8::C
   add_fact(described, "source_line", source_line);
 }
 
+// A script's source map URL as a Python string where the map itself is in it, else None.
+PyRef source_map_of(IsolateImpl& isolate, int script, v8::Local<v8::Value> url) {
+  constexpr char16_t kStart[] = u"data:";
+  constexpr int kStartLength = 5;
+  constexpr size_t kMostKept = 16;
+  if (url.IsEmpty() || !url->IsString()) return PyRef::borrow(Py_None);
+  v8::Local<v8::String> text = url.As<v8::String>();
+  if (text->Length() <= kStartLength) return PyRef::borrow(Py_None);
+  uint16_t start[kStartLength];
+  compat::write_two_byte(isolate.v8, text, start, kStartLength);
+  if (!std::equal(start, start + kStartLength, kStart)) return PyRef::borrow(Py_None);
+  const auto known = isolate.source_maps.find(script);
+  if (known != isolate.source_maps.end()) return PyRef::borrow(known->second.get());
+  PyRef made = checked(string_to_python(isolate.v8, text));
+  if (isolate.source_maps.size() >= kMostKept) isolate.source_maps.clear();
+  isolate.source_maps[script] = PyRef::borrow(made.get());
+  return made;
+}
+
+void add_source_map(const PyRef& maps, IsolateImpl& isolate, int script, v8::Local<v8::Value> name,
+                    v8::Local<v8::Value> url) {
+  PyRef key = text_or_none(isolate.v8, name);
+  PyRef map = source_map_of(isolate, script, url);
+  if (key.get() != Py_None && map.get() != Py_None) PyDict_SetDefault(maps.get(), key.get(), map.get());
+}
+
+// The inline source maps of the scripts in which it was thrown, by the scripts' names. V8 knows of frames beyond the
+// top one only where it was told to capture them.
+void add_source_maps(const Described& described, IsolateImpl& isolate, v8::Local<v8::Message> message) {
+  PyRef maps = checked(PyDict_New());
+  const v8::ScriptOrigin origin = message->GetScriptOrigin();
+  add_source_map(maps, isolate, origin.ScriptId(), origin.ResourceName(), origin.SourceMapUrl());
+  v8::Local<v8::StackTrace> trace = message->GetStackTrace();
+  for (int i = 0; !trace.IsEmpty() && i < trace->GetFrameCount(); ++i) {
+    v8::Local<v8::StackFrame> frame = trace->GetFrame(isolate.v8, static_cast<uint32_t>(i));
+    add_source_map(maps, isolate, frame->GetScriptId(), frame->GetScriptName(), frame->GetScriptSourceMappingURL());
+  }
+  if (PyDict_GET_SIZE(maps.get()) > 0) add_fact(described, "source_maps", maps);
+}
+
 Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8::Local<v8::Message> message, int depth);
 
 PyRef describe_cause(ContextImpl& context, v8::Local<v8::Value> cause, int depth) {
@@ -164,6 +204,7 @@ Described describe_thrown(ContextImpl& context, v8::Local<v8::Value> thrown, v8:
   add_fact(described, "message", text);
   add_fact(described, "stack", stack);
   add_place(described, isolate, local, message);
+  add_source_maps(described, context.isolate(), message);
   // A context that is still being made has no Python object that a proxy could belong to.
   add_fact(described, "value",
            context.owner() == nullptr ? PyRef::borrow(Py_None) : checked(to_python(context, thrown)));

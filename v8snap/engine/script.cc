@@ -19,6 +19,10 @@ v8::Local<v8::UnboundScript> ScriptImpl::local() const {
 
 PyObject* ScriptImpl::code_cache() {
   Entry entry(isolate_);
+  if (isolate_.is_creator) {  // later versions of V8 would die
+    throw Error(ErrorCode::kSnapshot,
+                "V8 makes no code caches while a snapshot is made: make it in a plain Isolate from the same snapshot");
+  }
   std::unique_ptr<v8::ScriptCompiler::CachedData> cache(v8::ScriptCompiler::CreateCodeCache(local()));
   if (cache == nullptr) throw Error(ErrorCode::kInternal, "V8 made no code cache for this script");
   return checked(PyBytes_FromStringAndSize(reinterpret_cast<const char*>(cache->data), cache->length)).release();

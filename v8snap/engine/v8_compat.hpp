@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -257,6 +258,35 @@ inline void settle_buffers(v8::Isolate* isolate, bool forget) {
 #else
 inline void settle_buffers(v8::Isolate*, bool) {}
 #endif
+
+// A live function of each script. Inside a context; versions that offer no way to look for objects give none.
+inline std::map<int, v8::Local<v8::Function>> function_by_script(v8::Isolate* isolate) {
+  std::map<int, v8::Local<v8::Function>> found;
+#if V8_MAJOR_VERSION >= 12
+  using Predicate = v8::QueryObjectPredicate;
+#elif V8_MAJOR_VERSION < 11
+  using Predicate = QueryObjectPredicate;
+#else
+  (void)isolate;
+#endif
+#if V8_MAJOR_VERSION >= 12 || V8_MAJOR_VERSION < 11
+  struct Note final : Predicate {
+    explicit Note(std::map<int, v8::Local<v8::Function>>& where) : functions(where) {}
+    bool Filter(v8::Local<v8::Object> object) override {
+      if (object->IsFunction()) functions.emplace(object.As<v8::Function>()->ScriptId(), object.As<v8::Function>());
+      return false;
+    }
+    std::map<int, v8::Local<v8::Function>>& functions;
+  } note(found);
+#endif
+#if V8_MAJOR_VERSION >= 12
+  std::vector<v8::Global<v8::Object>> none;
+  isolate->GetHeapProfiler()->QueryObjects(isolate->GetCurrentContext(), &note, &none);
+#elif V8_MAJOR_VERSION < 11
+  if (&v8_query_objects != nullptr) v8_query_objects(isolate->GetCurrentContext(), &note, nullptr);
+#endif
+  return found;
+}
 
 // A snapshot creator and its isolate, disposed of together.
 class Creator {
