@@ -109,6 +109,15 @@ cdef extern from "v8snap/context.hpp" namespace "v8snap":
         PyObject* data(size_t index) except +raise_python_error
 
 
+cdef extern from "v8snap/host.hpp" namespace "v8snap":
+    object external_function(Context& context, object name) except +raise_python_error
+    PyObject* hidden_value(Context& context, object name) except +raise_python_error
+    void set_hidden_value(Context& context, object name, object value) except +raise_python_error
+    object compile_function(
+        Context& context, object source, object name, object parameters) except +raise_python_error
+    cbool detach_buffer(Value& value) except +raise_python_error
+
+
 cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
     struct IsolateOptions:
         const char* blob

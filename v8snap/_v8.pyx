@@ -27,6 +27,7 @@ import threading
 import weakref
 
 from v8snap import errors, file_format, gap, modules
+from v8snap import host as host_objects
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined

@@ -103,6 +103,16 @@ inline void context_disposed(v8::Isolate* isolate) {
 #endif
 }
 
+// False where something kept it from being detached.
+inline bool detach(v8::Local<v8::ArrayBuffer> buffer) {
+#if V8_MAJOR_VERSION >= 11
+  return buffer->Detach(v8::Local<v8::Value>()).FromMaybe(false);
+#else
+  buffer->Detach();
+  return true;
+#endif
+}
+
 inline v8::Local<v8::String> module_request_specifier(v8::Local<v8::Context> context,
                                                       v8::Local<v8::FixedArray> requests, int index) {
   return requests->Get(context, index).As<v8::ModuleRequest>()->GetSpecifier();
