@@ -1,7 +1,7 @@
 # Types of the compiled module; checked against it by mypy's stubtest.
 import enum
-from os import PathLike
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
 

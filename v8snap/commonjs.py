@@ -7,7 +7,7 @@ import json
 import os
 import posixpath
 import stat
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from v8snap.errors import JSError, ModuleResolveError
 
@@ -22,18 +22,17 @@ __all__ = ["Modules", "call", "require"]
 #: How keys of modules begin: paths from the root on, and files without one as they were given.
 ROOT, FILE = "root:", "file:"
 EXTENSIONS = ("", ".js", ".json", ".cjs")
-CONDITIONS = ("require", "node", "default")
+CONDITIONS = ("require", "browser", "default")  # there is nothing of Node.js here
 #: Bytes; V8's longest string is not much longer.
 MOST_BYTES = 2**28
 PARAMETERS = ["exports", "require", "module", "__filename", "__dirname"]
 #: What Node.js has built in.
-BUILT_IN = frozenset(
-    """
-    assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain events fs
-    http http2 https inspector module net os path perf_hooks process punycode querystring readline repl stream
-    string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib
-    """.split()
-)
+_BUILT_IN = """
+    assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel dns domain
+    events fs http http2 https inspector module net os path perf_hooks process punycode querystring readline repl
+    stream string_decoder sys timers tls trace_events tty url util v8 vm wasi worker_threads zlib
+"""
+BUILT_IN = frozenset(_BUILT_IN.split())
 
 
 def require(context: Context, path: str | os.PathLike[str], root: str | os.PathLike[str] | None) -> Any:
@@ -59,7 +58,7 @@ def require(context: Context, path: str | os.PathLike[str], root: str | os.PathL
 
 
 def call(natives: Natives, operation: str, token: int, *arguments: str) -> Any:
-    """What commonjs.js calls: ``resolve(specifier, importer)`` gives a key, ``load(key)`` a function, or JSON's text."""
+    """What commonjs.js calls: ``resolve(specifier, importer)`` for a key, ``load(key)`` for a function or JSON text."""
     host = natives.context(token)
     if host.modules is None:
         context = host.context()
@@ -181,7 +180,9 @@ class _Folder:
         if posixpath.isabs(specifier):
             return self._file_or_folder(self._inside(os.path.relpath(specifier, self.path)))
         if specifier in (".", "..") or specifier.startswith(("./", "../")):
-            return self._file_or_folder(self._inside(posixpath.join(folder, specifier)), specifier.endswith(("/", "..", "/.")))
+            return self._file_or_folder(
+                self._inside(posixpath.join(folder, specifier)), specifier.endswith(("/", "..", "/."))
+            )
         if specifier.startswith("#"):
             return self._imported(specifier, folder)
         found = self._package(specifier, folder)
@@ -328,7 +329,7 @@ def _match(table: dict[str, Any], key: str) -> tuple[Any, str]:
         return table[key], ""
     best, star = "", ""
     for pattern in table:
-        before, has_star, after = cast("str", pattern).partition("*")
+        before, has_star, after = pattern.partition("*")
         fits = has_star and key.startswith(before) and key.endswith(after) and len(key) > len(before) + len(after)
         if fits and len(before) >= len(best.partition("*")[0]):
             best, star = pattern, key[len(before) : len(key) - len(after)]

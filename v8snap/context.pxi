@@ -308,10 +308,11 @@ cdef class Context:
     def require(self, path, *, root=None):
         """Load a CommonJS module, such as a bundle that npm has, and give what it exports.
 
-        Without `root`, it is one file, which can require nothing else. With it, ``require`` finds what Node.js would find
-        in that folder and below: relative paths, folders with an ``index.js`` or a ``package.json`` ("main", and "exports"
-        under the conditions "require", "node" and "default"), packages in ``node_modules``, JSON. Nothing outside of the
-        folder can be read, wherever symbolic links point. Modules that belong to Node.js itself ("fs") are not there.
+        Without `root`, it is one file, which can require nothing else. With it, ``require`` finds what Node.js would
+        find in that folder and below: relative paths, folders with an ``index.js`` or a ``package.json`` ("main", and
+        "exports" under the conditions "require", "browser" and "default"), packages in ``node_modules``, JSON. Nothing
+        outside of the folder can be read, wherever symbolic links point. Modules that belong to Node.js itself ("fs")
+        are not there.
 
         A context has one instance of a module; one that failed is loaded anew the next time. Modules get a frozen
         ``process`` with ``env.NODE_ENV === "production"`` where there is no global one. ``__filename``, and the name in

@@ -13,8 +13,8 @@ namespace v8snap {
 // A new JavaScript function of a registered name, see IsolateOptions::externals; kExternalReference for any other name.
 PyObject* external_function(Context& context, PyObject* name);
 
-// A value that belongs to the context, of which JavaScript sees nothing, and that is in snapshots of it. Null without an
-// error where there is none.
+// A value that belongs to the context, of which JavaScript sees nothing, and that is in snapshots of it. Null without
+// an error where there is none.
 PyObject* hidden_value(Context& context, PyObject* name);
 void set_hidden_value(Context& context, PyObject* name, PyObject* value);
 

@@ -2,10 +2,13 @@
 (native, token, part) => {
   "use strict";
   const { apply, defineProperty, getOwnPropertyDescriptor: own, ownKeys } = Reflect;
+  // Not by assignment: a setter may be in Array.prototype.
+  const push = (list, value) =>
+    defineProperty(list, list.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
   const inspect = part("inspect")();
   const { isArray } = Array;
   const method = (function_) => (self, ...rest) => apply(function_, self, rest);
-  const [join, replaceAll, repeat, split] = [method([].join), method("".replace), method("".repeat), method("".split)];
+  const [join, indexOf, repeat, slice] = [method([].join), method("".indexOf), method("".repeat), method("".slice)];
   const [mapEach, setEach] = [method(Map.prototype.forEach), method(Set.prototype.forEach)];
   const mapSize = method(own(Map.prototype, "size").get);
   const setSize = method(own(Set.prototype, "size").get);
@@ -16,13 +19,23 @@
   const toText = String;
   const ErrorOf = Error;
   const toFixed = method(Number.prototype.toFixed);
-  const NEWLINE = /\n/g;
   const counts = { __proto__: null };
   const starts = { __proto__: null };
   let indentation = "";
 
+  const linesOf = (text) => {
+    const lines = [];
+    for (let from = 0; from <= text.length; ) {
+      const end = indexOf(text, "\n", from);
+      const to = end < 0 ? text.length : end;
+      push(lines, slice(text, from, to));
+      from = to + 1;
+    }
+    return lines;
+  };
+
   const write = (level, message) => {
-    native(level, indentation === "" ? message : indentation + replaceAll(message, NEWLINE, `\n${indentation}`));
+    native(level, indentation === "" ? message : indentation + join(linesOf(message), `\n${indentation}`));
   };
   const now = () => native("now", token());
 
@@ -126,8 +139,9 @@
   const draw = (head, rows) => {
     const widths = [];
     for (let i = 0; i < head.length; i++) {
-      widths[i] = head[i].length;
-      for (let j = 0; j < rows.length; j++) widths[i] = max(widths[i], rows[j][i].length);
+      let width = head[i].length;
+      for (let j = 0; j < rows.length; j++) width = max(width, rows[j][i].length);
+      push(widths, width);
     }
     let result = `${rule(widths, "┌", "┬", "┐")}\n${lineOf(head, widths)}\n${rule(widths, "├", "┼", "┤")}\n`;
     for (let i = 0; i < rows.length; i++) result += `${lineOf(rows[i], widths)}\n`;
@@ -139,7 +153,7 @@
     const found = [];
     for (let i = 0; i < keys.length; i++) {
       const descriptor = typeof keys[i] === "string" ? own(object, keys[i]) : undefined;
-      if (descriptor !== undefined && descriptor.enumerable) found[found.length] = keys[i];
+      if (descriptor !== undefined && descriptor.enumerable) push(found, keys[i]);
     }
     return found;
   };
@@ -147,7 +161,7 @@
   // [index's title, [index, value] pairs] of what console.table shows.
   const rowsOf = (data) => {
     const pairs = [];
-    const add = (index, value) => { pairs[pairs.length] = { __proto__: null, index, value }; };
+    const add = (index, value) => { push(pairs, { __proto__: null, index, value }); };
     const has = (size) => {
       try {
         size(data);
@@ -178,7 +192,7 @@
     const column = (name) => {
       if (columns[name] === undefined) {
         columns[name] = true;
-        names[names.length] = name;
+        push(names, name);
       }
     };
     if (isArray(only)) for (let i = 0; i < only.length; i++) column(toText(only[i]));
@@ -192,8 +206,8 @@
       }
     }
     const head = [title];
-    for (let i = 0; i < names.length; i++) head[head.length] = names[i];
-    if (hasValues) head[head.length] = "Values";
+    for (let i = 0; i < names.length; i++) push(head, names[i]);
+    if (hasValues) push(head, "Values");
     const rows = [];
     for (let i = 0; i < pairs.length; i++) {
       const { index, value } = pairs[i];
@@ -201,10 +215,10 @@
       const row = [index];
       for (let j = 0; j < names.length; j++) {
         const cell = isRow ? own(value, names[j]) : undefined;
-        row[row.length] = cell === undefined ? "" : inspect(cell.value, isObject(cell.value) && !isArray(cell.value) && enumerableKeys(cell.value).length > 2 ? -1 : 0);
+        push(row, cell === undefined ? "" : inspect(cell.value, isObject(cell.value) && !isArray(cell.value) && enumerableKeys(cell.value).length > 2 ? -1 : 0));
       }
-      if (hasValues) row[row.length] = isRow ? "" : inspect(value);
-      rows[rows.length] = row;
+      if (hasValues) push(row, isRow ? "" : inspect(value));
+      push(rows, row);
     }
     return draw(head, rows);
   };
@@ -220,16 +234,17 @@
     trace(...data) {
       const message = format(data);
       const { stack } = new ErrorOf();
-      const lines = typeof stack === "string" ? split(stack, "\n") : [];
+      const lines = typeof stack === "string" ? linesOf(stack) : [];
       let text = message === "" ? "Trace" : `Trace: ${message}`;
       for (let i = 2; i < lines.length; i++) text += `\n${lines[i]}`; // without the error itself and this function
       write("trace", text);
     },
     assert(condition = false, ...data) {
       if (condition) return;
-      if (typeof data[0] === "string") data[0] = `Assertion failed: ${data[0]}`;
+      const isText = data.length > 0 && typeof data[0] === "string";
+      if (isText) data[0] = `Assertion failed: ${data[0]}`;
       const text = format(data);
-      write("error", text === "" ? "Assertion failed" : typeof data[0] === "string" ? text : `Assertion failed ${text}`);
+      write("error", text === "" ? "Assertion failed" : isText ? text : `Assertion failed ${text}`);
     },
     dir(item) { write("log", inspect(item)); },
     dirxml(...data) { write("log", format(data)); },

@@ -26,8 +26,9 @@ LEVELS = {
 
 def call(natives: Natives, level: str, message: str | int) -> float | None:
     """What console.js calls: with a level and a message, or with "now" and the context's token for the time in ms."""
-    if level == "now" and isinstance(message, int):
-        return performance.call(natives, "now", message)
+    if level == "now":
+        return performance.call(natives, "now", int(message))
+    message = str(message)
     isolate = natives.isolate()
     sink = None if isolate is None else isolate.console
     if sink is not None:

@@ -1,7 +1,7 @@
 // DOMException, as in https://webidl.spec.whatwg.org/#idl-DOMException. control() gives the class.
 () => {
   "use strict";
-  const { defineProperty, setPrototypeOf } = Reflect;
+  const { construct, defineProperty, setPrototypeOf } = Reflect;
   const ErrorOf = Error;
   const codes = {
     __proto__: null,
@@ -12,23 +12,36 @@
     InvalidNodeTypeError: 24, DataCloneError: 25,
   };
 
-  class DOMException extends ErrorOf {
+  // An object of its own is an Error, so that it has a stack; its class has no parent.
+  function Itself(object) {
+    return object;
+  }
+  class Named extends Itself {
     #name;
-
-    constructor(message = "", name = "Error") {
-      super(`${message}`);
-      this.#name = `${name}`;
+    constructor(error, name) {
+      super(error);
+      this.#name = name;
     }
-
-    get name() {
-      return this.#name;
-    }
-
-    get code() {
-      return codes[this.#name] ?? 0;
+    static nameOf(error) {
+      return error.#name;
     }
   }
-  setPrototypeOf(DOMException, Function.prototype);
+  const { nameOf } = Named;
+
+  class DOMException {
+    constructor(message = "", name = "Error") {
+      const error = construct(ErrorOf, [`${message}`], new.target);
+      new Named(error, `${name}`);
+      return error;
+    }
+    get name() {
+      return nameOf(this);
+    }
+    get code() {
+      return codes[nameOf(this)] ?? 0;
+    }
+  }
+  setPrototypeOf(DOMException.prototype, ErrorOf.prototype);
   for (const name of ["name", "code"]) {
     defineProperty(DOMException.prototype, name, { __proto__: null, enumerable: true });
   }

@@ -17,8 +17,15 @@
   const { isView } = ArrayBuffer;
   const bufferSize = getter(ArrayBuffer.prototype, "byteLength");
   const lower = method("".toLowerCase);
-  const replace = method("".replace);
-  const SPACE = /^[\t\n\f\r ]+|[\t\n\f\r ]+$/g;
+  const slice = method("".slice);
+  const SPACE = { __proto__: null, "\t": true, "\n": true, "\f": true, "\r": true, " ": true };
+  const trim = (text) => {
+    let from = 0;
+    let to = text.length;
+    while (from < to && SPACE[text[from]]) from++;
+    while (from < to && SPACE[text[to - 1]]) to--;
+    return slice(text, from, to);
+  };
 
   const NAMES = {
     __proto__: null,
@@ -68,7 +75,10 @@
   };
 
   class TextEncoder {
-    #isOne = true; // throws where `this` is another object
+    #isOne; // throws where `this` is another object
+    constructor() {
+      this.#isOne = true;
+    }
     get encoding() {
       return this.#isOne ? "utf-8" : "";
     }
@@ -84,15 +94,17 @@
   }
 
   class TextDecoder {
-    #name; #isFatal; #ignoresBOM; #decoder; #isInside = false; #sawBOM = false;
+    #name; #isFatal; #ignoresBOM; #decoder; #isInside; #sawBOM;
     constructor(label = "utf-8", options = {}) {
-      const name = labels[lower(replace(`${label}`, SPACE, ""))];
+      const name = labels[lower(trim(`${label}`))];
       if (name === undefined) throw new RangeErr(`The "${label}" encoding is not supported`);
       this.#name = name;
       this.#isFatal = !!options?.fatal;
       this.#ignoresBOM = !!options?.ignoreBOM;
       const Decoder = name === "utf-8" ? Utf8 : name === "utf-16le" ? Utf16 : Windows1252;
       this.#decoder = new Decoder(this.#isFatal);
+      this.#isInside = false;
+      this.#sawBOM = false;
     }
     get encoding() { return this.#name; }
     get fatal() { return this.#isFatal; }
@@ -117,11 +129,9 @@
     #withoutBOM(text) {
       if (this.#sawBOM || this.#ignoresBOM || this.#name === "windows-1252" || text === "") return text;
       this.#sawBOM = true;
-      return charCode(text, 0) === 0xfeff ? substring(text, 1) : text;
+      return charCode(text, 0) === 0xfeff ? slice(text, 1) : text;
     }
   }
-  const substring = method("".substring);
-
   const classes = { TextEncoder, TextDecoder };
   for (const name in classes) {
     const Class = classes[name];

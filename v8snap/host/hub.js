@@ -21,8 +21,8 @@
     for (const name in parts) parts[name]("resume");
   };
 
-  return (operation, first, second, third) => {
-    if (operation === "call") return parts[first](second, third);
+  return (operation, first, second, third, fourth) => {
+    if (operation === "call") return parts[first](second, third, fourth);
     if (operation === "names") return names;
     if (operation === "resume") return resume(first);
     return add(first, second, third);

@@ -2,7 +2,7 @@
 // inspect(value, depth), for objects down to a depth, 2 if not given; strings come in quotes. Getters are not run; the traps of a Proxy are, and what they throw is left out.
 () => {
   "use strict";
-  const { apply, getOwnPropertyDescriptor: own, getPrototypeOf, ownKeys } = Reflect;
+  const { apply, defineProperty, getOwnPropertyDescriptor: own, getPrototypeOf, ownKeys } = Reflect;
   const { isArray } = Array;
   const method = (function_) => (self, ...rest) => apply(function_, self, rest);
   const { ceil, floor, max, min, round, sqrt } = Math;
@@ -14,7 +14,6 @@
     method("".includes), method("".padStart), method("".padEnd), method("".slice), method("".startsWith),
     method("".repeat), method("".indexOf), method("".charCodeAt),
   ];
-  const [test, replace] = [method(/x/.test), method("".replace)];
   const sourceOf = method(Function.prototype.toString);
   const symbolText = method(Symbol.prototype.toString);
   const toISOString = method(Date.prototype.toISOString);
@@ -44,16 +43,16 @@
   const numberText = method(Number.prototype.toString);
   const prototypes = { __proto__: null, Error: Error.prototype, Promise: Promise.prototype };
   const MOST = { elements: 100, characters: 10000, width: 80, compact: 3, columns: 15 };
-  const IDENTIFIER = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
+  const HEX = "0123456789ABCDEF";
 
   const escapes = { __proto__: null, "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", "\\": "\\\\" };
 
   const objectText = method({}.toString);
   const isArguments = (value) => objectText(value) === "[object Arguments]";
 
-  const add = (list, item) => {
-    list[list.length] = item;
-  };
+  // Not by assignment: a setter may be in Array.prototype.
+  const add = (list, value) =>
+    defineProperty(list, list.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
 
   const brandOf = (value) => {
     for (const name in brands) {
@@ -79,14 +78,12 @@
         : (code & 0xfc00) === 0xdc00 && i > 0 && (charCode(string, i - 1) & 0xfc00) === 0xd800;
       if (escapes[character] !== undefined) result += escapes[character];
       else if (character === mark) result += "\\" + character;
-      else if (code < 32 || (code > 126 && code < 160)) result += "\\x" + padStart(replace(numberText(code, 16), /[a-f]/g, upper), 2, "0");
+      else if (code < 32 || (code > 126 && code < 160)) result += "\\x" + HEX[code >> 4] + HEX[code & 15];
       else if ((code & 0xf800) === 0xd800 && !isPaired) result += "\\u" + numberText(code, 16);
       else result += character;
     }
     return mark + result + mark;
   };
-  const upperCase = method("".toUpperCase);
-  const upper = (letter) => upperCase(letter);
 
   const primitive = (value) => {
     if (typeof value === "string") {
@@ -227,6 +224,15 @@
     return result;
   };
 
+  const isIdentifier = (key) => {
+    for (let i = 0; i < key.length; i++) {
+      const code = charCode(key, i);
+      const isLetter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95;
+      if (!isLetter && !(i > 0 && code >= 48 && code <= 57)) return false;
+    }
+    return key !== "";
+  };
+
   const property = (state, object, key, depth, isElement) => {
     const descriptor = own(object, key);
     let shown;
@@ -234,7 +240,7 @@
     else if (hasOwn(descriptor, "value")) shown = nested(state, descriptor.value, depth, 2);
     else shown = descriptor.get === undefined ? "[Setter]" : descriptor.set === undefined ? "[Getter]" : "[Getter/Setter]";
     if (isElement) return shown;
-    const name = typeof key === "symbol" ? `[${symbolText(key)}]` : test(IDENTIFIER, key) ? key : quote(key);
+    const name = typeof key === "symbol" ? `[${symbolText(key)}]` : isIdentifier(key) ? key : quote(key);
     return `${descriptor !== undefined && !descriptor.enumerable ? `[${name}]` : name}: ${shown}`;
   };
 
@@ -358,13 +364,13 @@
     const found = parts(state, value, depth);
     const mark = state.seen.length;
     add(state.seen, value);
-    state.deepest = depth;
+    if (hasContent(value)) state.deepest = depth;
     if (found.fill !== undefined) found.fill();
     keyed(state, value, depth, found.entries, found.length, found.kind === "Error");
     state.seen.length = mark;
     let { base } = found;
     let { open } = found;
-    const index = indexIn(state.circular, value);
+    const index = placeIn(state.circular, value);
     if (index >= 0) {
       if (found.isBare) base = `<ref *${index + 1}> ${base}`;
       else open = `<ref *${index + 1}> ${open}`;
@@ -374,7 +380,7 @@
     return layOut(state, found.entries, base, open, found.close, isList, depth, value, found.hasMore);
   };
 
-  const indexIn = (list, value) => {
+  const placeIn = (list, value) => {
     for (let i = 0; i < list.length; i++) if (list[i] === value) return i;
     return -1;
   };
@@ -402,8 +408,8 @@
 
   const format = (state, value, depth) => {
     if ((typeof value !== "object" || value === null) && typeof value !== "function") return primitive(value);
-    if (indexIn(state.seen, value) >= 0) {
-      let index = indexIn(state.circular, value);
+    if (placeIn(state.seen, value) >= 0) {
+      let index = placeIn(state.circular, value);
       if (index < 0) {
         index = state.circular.length;
         add(state.circular, value);

@@ -3,6 +3,9 @@
 (native, token) => {
   "use strict";
   const { apply, defineProperty } = Reflect;
+  // Not by assignment: a setter may be in Array.prototype.
+  const push = (list, value) =>
+    defineProperty(list, list.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
   const TypeErr = TypeError;
   const SyntaxErr = SyntaxError;
   const { sort } = Array.prototype;
@@ -29,8 +32,13 @@
     }
     get detail() { return this.#facts.detail; }
   }
-  class PerformanceMark extends PerformanceEntry {}
-  class PerformanceMeasure extends PerformanceEntry {}
+  // Constructors of their own: the one that V8 makes iterates over its arguments, as scripts may have changed that.
+  class PerformanceMark extends PerformanceEntry {
+    constructor(entry) { super(entry); }
+  }
+  class PerformanceMeasure extends PerformanceEntry {
+    constructor(entry) { super(entry); }
+  }
 
   const add = (Class, entryType, name, startTime, duration, detail = null) => {
     const entry = { __proto__: null, entryType, name, startTime, duration, detail };
@@ -40,7 +48,7 @@
     } finally {
       isOpen = false;
     }
-    entries[entries.length] = entry;
+    push(entries, entry);
     return entry.object;
   };
 
@@ -58,7 +66,7 @@
 
   const chosen = (isWanted) => {
     const found = [];
-    for (let i = 0; i < entries.length; i++) if (isWanted(entries[i])) found[found.length] = entries[i];
+    for (let i = 0; i < entries.length; i++) if (isWanted(entries[i])) push(found, entries[i]);
     apply(sort, found, [(one, other) => one.startTime - other.startTime]);
     for (let i = 0; i < found.length; i++) found[i] = found[i].object;
     return found;
@@ -68,7 +76,7 @@
     const kept = [];
     for (let i = 0; i < entries.length; i++) {
       const entry = entries[i];
-      if (entry.entryType !== entryType || (name !== undefined && entry.name !== `${name}`)) kept[kept.length] = entry;
+      if (entry.entryType !== entryType || (name !== undefined && entry.name !== `${name}`)) push(kept, entry);
     }
     entries = kept;
   };

@@ -3,6 +3,9 @@
 (native, token, part) => {
   "use strict";
   const { apply, defineProperty, getOwnPropertyDescriptor: own, getPrototypeOf, ownKeys } = Reflect;
+  // Not by assignment: a setter may be in Array.prototype.
+  const push = (list, value) =>
+    defineProperty(list, list.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
   const DOMException = part("dom-exception")();
   const method = (function_) => (self, ...rest) => apply(function_, self, rest);
   const getter = (prototype, key) => method(own(prototype, key).get);
@@ -126,8 +129,8 @@
 
   const cloneCollection = (state, kind, value) => {
     const items = [];
-    if (kind === "Map") mapEach(value, (content, key) => { items[items.length] = { __proto__: null, key, content }; });
-    else setEach(value, (key) => { items[items.length] = { __proto__: null, key }; });
+    if (kind === "Map") mapEach(value, (content, key) => { push(items, { __proto__: null, key, content }); });
+    else setEach(value, (key) => { push(items, { __proto__: null, key }); });
     const copy = keep(state, value, kind === "Map" ? new MapOf() : new SetOf());
     for (let i = 0; i < items.length; i++) {
       const key = clone(state, items[i].key);
@@ -196,7 +199,7 @@
       if (!isBuffer) throw new DOMException("Value could not be transferred.", "DataCloneError");
       if (mapHas(seen, buffer)) throw new DOMException("an ArrayBuffer is twice in the transfer list.", "DataCloneError");
       mapSet(seen, buffer, true);
-      found[found.length] = buffer;
+      push(found, buffer);
     }
     return found;
   };

@@ -25,6 +25,8 @@ __all__ = ["Timers", "call"]
 
 #: When an immediate timer is due.
 NOW = float("-inf")
+#: Seconds that a loop may be late.
+TOLERANCE = 0.001
 
 
 def call(natives: Natives, operation: str, token: int, timer: int, delay: float = 0) -> None:
@@ -38,7 +40,7 @@ def call(natives: Natives, operation: str, token: int, timer: int, delay: float 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     asyncio = sys.modules.get("asyncio")  # where nobody imported it, no loop runs
-    return None if asyncio is None else asyncio._get_running_loop()  # type: ignore[attr-defined, no-any-return]
+    return None if asyncio is None else asyncio._get_running_loop()
 
 
 @dataclass(order=True, slots=True)
@@ -183,9 +185,12 @@ class Timers:
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the loop come back when the next of its timers is due."""
         with self._changed:
-            old = self._handles.pop(loop, None)
             queue = self._queues.get(loop)
             left = float("inf") if queue is None else queue.seconds_left()
+            old = self._handles.get(loop)
+            if old is not None and left < float("inf") and old.when() <= loop.time() + left + TOLERANCE:
+                return  # it comes early enough, and will look again
+            self._handles.pop(loop, None)
         if old is not None:
             old.cancel()
         if left == float("inf"):
@@ -199,6 +204,8 @@ class Timers:
 
     def run_due(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fire those of a loop's timers that are due. What one throws goes to the loop's exception handler."""
+        with self._changed:
+            self._handles.pop(loop, None)
         try:
             for timer in self._round([queue for at, queue in self._queues.items() if at is loop]):
                 try:

@@ -2,6 +2,9 @@
 (native, token, part) => {
   "use strict";
   const { apply, defineProperty, ownKeys, getOwnPropertyDescriptor: own } = Reflect;
+  // Not by assignment: a setter may be in Array.prototype.
+  const push = (list, value) =>
+    defineProperty(list, list.length, { __proto__: null, value, writable: true, enumerable: true, configurable: true });
   const { encode, decode } = part("utf8")();
   const method = (function_) => (self, ...rest) => apply(function_, self, rest);
   const { toStringTag, iterator } = Symbol;
@@ -9,6 +12,7 @@
   const sort = method([].sort);
   const [charCode, slice, indexOf] = [method("".charCodeAt), method("".slice), method("".indexOf)];
   const iteratorPrototype = Reflect.getPrototypeOf(Reflect.getPrototypeOf([][iterator]()));
+  const lengthOf = method(own(Reflect.getPrototypeOf(Uint8Array.prototype), "length").get);
   const HEX = "0123456789ABCDEF";
   const Bytes = Uint8Array;
   const PLAIN = /[A-Za-z0-9*\-._]/;
@@ -23,9 +27,9 @@
   // As bytes, "+" is a space and %XX is a byte.
   const unescape = (text) => {
     const source = encode(text);
-    const bytes = new Bytes(source.length);
+    const bytes = new Bytes(lengthOf(source));
     let count = 0;
-    for (let i = 0; i < source.length; i++) {
+    for (let i = 0; i < lengthOf(source); i++) {
       const byte = source[i];
       const high = byte === 37 ? hexValue(source[i + 1]) : -1;
       const low = high >= 0 ? hexValue(source[i + 2]) : -1;
@@ -38,7 +42,7 @@
   const escape = (text) => {
     const bytes = encode(text);
     let result = "";
-    for (let i = 0; i < bytes.length; i++) {
+    for (let i = 0; i < lengthOf(bytes); i++) {
       const byte = bytes[i];
       if (byte === 32) result += "+";
       else if (byte < 128 && isPlain[byte]) result += fromCode(byte);
@@ -59,7 +63,7 @@
         const equals = indexOf(text, "=");
         const name = equals < 0 ? text : slice(text, 0, equals);
         const value = equals < 0 ? "" : slice(text, equals + 1);
-        pairs[pairs.length] = { __proto__: null, name: unescape(name), value: unescape(value) };
+        push(pairs, { __proto__: null, name: unescape(name), value: unescape(value) });
       }
       from = to + 1;
     }
@@ -77,7 +81,7 @@
     for (let i = 0; i < text.length; i++) {
       if ((charCode(text, i) & 0xf800) === 0xd800) {
         const bytes = encode(text);
-        return decode(bytes, bytes.length);
+        return decode(bytes, lengthOf(bytes));
       }
     }
     return text;
@@ -86,7 +90,7 @@
   const pairsFrom = (init) => {
     if ((typeof init !== "object" && typeof init !== "function") || init === null) {
       const text = wellFormed(init);
-      return parse(text[0] === "?" ? slice(text, 1) : text);
+      return parse(charCode(text, 0) === 63 ? slice(text, 1) : text);
     }
     const pairs = [];
     const iterate = init[iterator];
@@ -95,7 +99,7 @@
       for (let i = 0; i < keys.length; i++) {
         const descriptor = own(init, keys[i]);
         if (descriptor !== undefined && descriptor.enumerable) {
-          pairs[pairs.length] = { __proto__: null, name: wellFormed(keys[i]), value: wellFormed(init[keys[i]]) };
+          push(pairs, { __proto__: null, name: wellFormed(keys[i]), value: wellFormed(init[keys[i]]) });
         }
       }
       return pairs;
@@ -104,9 +108,9 @@
     for (const pair of init) {
       const both = [];
       if ((typeof pair !== "object" && typeof pair !== "function") || pair === null) throw new TypeErr("each pair must be iterable [name, value]");
-      for (const item of pair) both[both.length] = item;
+      for (const item of pair) push(both, item);
       if (both.length !== 2) throw new TypeErr("each pair must be iterable [name, value]");
-      pairs[pairs.length] = { __proto__: null, name: wellFormed(both[0]), value: wellFormed(both[1]) };
+      push(pairs, { __proto__: null, name: wellFormed(both[0]), value: wellFormed(both[1]) });
     }
     return pairs;
   };
@@ -132,7 +136,7 @@
 
   class URLSearchParams {
     #pairs;
-    #url = undefined;
+    #url;
     constructor(init = "") {
       this.#pairs = pairsFrom(init);
     }
@@ -153,14 +157,14 @@
       const kept = [];
       for (let i = 0; i < this.#pairs.length; i++) {
         const pair = this.#pairs[i];
-        if (pair.name !== name || (value !== undefined && pair.value !== value)) kept[kept.length] = pair;
+        if (pair.name !== name || (value !== undefined && pair.value !== value)) push(kept, pair);
       }
       return kept;
     }
     get size() { return this.#pairs.length; }
     append(name, value) {
       need(arguments.length, 2);
-      this.#pairs[this.#pairs.length] = { __proto__: null, name: wellFormed(name), value: wellFormed(value) };
+      push(this.#pairs, { __proto__: null, name: wellFormed(name), value: wellFormed(value) });
       this.#changed();
     }
     delete(name, value = undefined) {
@@ -178,7 +182,7 @@
       need(arguments.length, 1);
       const wanted = wellFormed(name);
       const found = [];
-      for (let i = 0; i < this.#pairs.length; i++) if (this.#pairs[i].name === wanted) found[found.length] = this.#pairs[i].value;
+      for (let i = 0; i < this.#pairs.length; i++) if (this.#pairs[i].name === wanted) push(found, this.#pairs[i].value);
       return found;
     }
     has(name, value = undefined) {
@@ -193,13 +197,13 @@
       let isSet = false;
       for (let i = 0; i < this.#pairs.length; i++) {
         const pair = this.#pairs[i];
-        if (pair.name !== wanted) kept[kept.length] = pair;
+        if (pair.name !== wanted) push(kept, pair);
         else if (!isSet) {
           isSet = true;
-          kept[kept.length] = { __proto__: null, name: wanted, value: text };
+          push(kept, { __proto__: null, name: wanted, value: text });
         }
       }
-      if (!isSet) kept[kept.length] = { __proto__: null, name: wanted, value: text };
+      if (!isSet) push(kept, { __proto__: null, name: wanted, value: text });
       this.#pairs = kept;
       this.#changed();
     }
@@ -249,7 +253,7 @@
 
   class URL {
     #parts;
-    #params = undefined;
+    #params;
     constructor(url, base = undefined) {
       need(arguments.length, 1);
       const lines = parsed(url, base);

@@ -68,4 +68,3 @@ def _set(ada: ModuleType, href: str, part: str, value: str) -> str | None:
 
 def _shown(url: Any) -> str:
     return SEPARATOR.join([url.href, *(getattr(url, part) for part in PARTS)])
-

@@ -6,9 +6,9 @@
   const codePoint = method("".codePointAt);
   const fromCode = String.fromCharCode;
   const Bytes = Uint8Array;
+  const Units = Uint16Array;
   const TypeErr = TypeError;
   const REPLACEMENT = 0xfffd;
-  const CHUNK = 4096;
 
   // The code point at a place of a string; a lone surrogate is replaced.
   const scalar = (text, at) => {
@@ -48,21 +48,29 @@
     return result;
   };
 
-  // Collects code points in a string.
+  // Collects code points in a string, some at a time: each piece costs memory.
   class Output {
-    text = "";
-    units = [];
+    constructor() {
+      this.text = "";
+      this.units = new Units(8);
+      this.count = 0;
+    }
     add(point) {
-      const { units } = this;
       if (point > 0xffff) {
-        units[units.length] = 0xd800 + ((point - 0x10000) >> 10);
-        units[units.length] = 0xdc00 + ((point - 0x10000) & 0x3ff);
-      } else units[units.length] = point;
-      if (units.length >= CHUNK) this.flush();
+        this.unit(0xd800 + ((point - 0x10000) >> 10));
+        this.unit(0xdc00 + ((point - 0x10000) & 0x3ff));
+      } else this.unit(point);
+    }
+    unit(unit) {
+      const { units } = this;
+      units[this.count++] = unit;
+      if (this.count < 8) return;
+      this.text += fromCode(units[0], units[1], units[2], units[3], units[4], units[5], units[6], units[7]);
+      this.count = 0;
     }
     flush() {
-      this.text += apply(fromCode, undefined, this.units);
-      this.units.length = 0;
+      for (let i = 0; i < this.count; i++) this.text += fromCode(this.units[i]);
+      this.count = 0;
       return this.text;
     }
   }
