@@ -63,7 +63,8 @@
       if (typeof body === "string") module.exports = json(body, filename);
       else {
         const { exports } = module;
-        apply(body, exports, [exports, require, module, filename, directory, "process" in globalThis ? globalThis.process : process]);
+        const environment = "process" in globalThis ? globalThis.process : process;
+        apply(body, exports, [exports, require, module, filename, directory, environment]);
       }
       entry.isLoaded = true;
       module.loaded = true;

@@ -103,7 +103,10 @@ class Modules:
         elif self._folder is None:
             raise ModuleResolveError(name, None, reason="the folder isn't known here")
         else:
-            source = _read(self._folder.real(name), name)
+            try:
+                source = _read(self._folder.real(name), name)
+            except _Outside:  # it was changed meanwhile
+                raise ModuleResolveError(name, None, reason="it leads out of the root folder") from None
         return source if name.endswith(".json") else self._compile(source, name)
 
     def _compile(self, source: str, name: str) -> Any:

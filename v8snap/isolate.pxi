@@ -283,8 +283,10 @@ cdef class Isolate:
     def _host_natives(self):
         if self._natives is None:
             from v8snap.host.natives import Natives
-            self._natives = Natives(self)
-            self._externals.update(self._natives.functions)
+            natives = Natives(self)
+            if self._natives is None:  # another thread may have made them meanwhile
+                self._natives = natives
+                self._externals.update(natives.functions)
         return self._natives
 
     @property

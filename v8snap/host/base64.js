@@ -46,7 +46,9 @@
         const first = charCode(text, i);
         const second = left > 1 ? charCode(text, i + 1) : 0;
         const third = left > 2 ? charCode(text, i + 2) : 0;
-        if (first > 255 || second > 255 || third > 255) throw invalid("The string to be encoded has characters outside of Latin-1.");
+        if (first > 255 || second > 255 || third > 255) {
+          throw invalid("The string to be encoded has characters outside of Latin-1.");
+        }
         const bits = (first << 16) | (second << 8) | third;
         result += ALPHABET[bits >> 18] + ALPHABET[(bits >> 12) & 63];
         result += (left > 1 ? ALPHABET[(bits >> 6) & 63] : "=") + (left > 2 ? ALPHABET[bits & 63] : "=");

@@ -185,6 +185,8 @@
     return { __proto__: null, title: "(index)", pairs };
   };
 
+  const isLarge = (value) => isObject(value) && !isArray(value) && enumerableKeys(value).length > 2;
+
   const table = (data, only) => {
     const { title, pairs } = rowsOf(data);
     const columns = { __proto__: null };
@@ -215,7 +217,7 @@
       const row = [index];
       for (let j = 0; j < names.length; j++) {
         const cell = isRow ? own(value, names[j]) : undefined;
-        push(row, cell === undefined ? "" : inspect(cell.value, isObject(cell.value) && !isArray(cell.value) && enumerableKeys(cell.value).length > 2 ? -1 : 0));
+        push(row, cell === undefined ? "" : inspect(cell.value, isLarge(cell.value) ? -1 : 0));
       }
       if (hasValues) push(row, isRow ? "" : inspect(value));
       push(rows, row);

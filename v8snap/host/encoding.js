@@ -11,9 +11,14 @@
   const { toStringTag } = Symbol;
   const getter = (prototype, key) => method(own(prototype, key).get);
   const typedName = getter(typedArray, toStringTag);
-  const typed = { __proto__: null, buffer: getter(typedArray, "buffer"), offset: getter(typedArray, "byteOffset"), size: getter(typedArray, "byteLength") };
-  const { prototype: view } = DataView;
-  const viewed = { __proto__: null, buffer: getter(view, "buffer"), offset: getter(view, "byteOffset"), size: getter(view, "byteLength") };
+  const partsOf = (prototype) => ({
+    __proto__: null,
+    buffer: getter(prototype, "buffer"),
+    offset: getter(prototype, "byteOffset"),
+    size: getter(prototype, "byteLength"),
+  });
+  const typed = partsOf(typedArray);
+  const viewed = partsOf(DataView.prototype);
   const { isView } = ArrayBuffer;
   const bufferSize = getter(ArrayBuffer.prototype, "byteLength");
   const lower = method("".toLowerCase);
@@ -88,7 +93,9 @@
     }
     encodeInto(source, destination) {
       this.#isOne;
-      if (!isView(destination) || typedName(destination) !== "Uint8Array") throw new TypeErr("the destination is not a Uint8Array");
+      if (!isView(destination) || typedName(destination) !== "Uint8Array") {
+        throw new TypeErr("the destination is not a Uint8Array");
+      }
       return encodeInto(`${source}`, destination, typed.size(destination));
     }
   }

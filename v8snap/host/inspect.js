@@ -1,5 +1,5 @@
-// Values as readable text, laid out as Node.js does it. control() gives
-// inspect(value, depth), for objects down to a depth, 2 if not given; strings come in quotes. Getters are not run; the traps of a Proxy are, and what they throw is left out.
+// Values as readable text, laid out as Node.js does it. control() gives inspect(value, depth), for objects down to a depth,
+// 2 if not given; strings come in quotes. Getters are not run; the traps of a Proxy are, and what they throw is left out.
 () => {
   "use strict";
   const { apply, defineProperty, getOwnPropertyDescriptor: own, getPrototypeOf, ownKeys } = Reflect;
@@ -69,7 +69,10 @@
 
   const quote = (string) => {
     let mark = "'";
-    if (includes(string, "'")) mark = !includes(string, '"') ? '"' : !includes(string, "`") && !includes(string, "${") ? "`" : "'";
+    if (includes(string, "'")) {
+      if (!includes(string, '"')) mark = '"';
+      else if (!includes(string, "`") && !includes(string, "${")) mark = "`";
+    }
     let result = "";
     for (let i = 0; i < string.length; i++) {
       const character = string[i];
@@ -137,7 +140,8 @@
     if (startsWith(source, "class") && source[source.length - 1] === "}") {
       const parent = getPrototypeOf(value);
       const parentName = typeof parent === "function" ? own(parent, "name") : undefined;
-      const extended = parentName !== undefined && parentName.value ? ` extends ${parentName.value}` : parent === null ? " extends null" : "";
+      let extended = parent === null ? " extends null" : "";
+      if (parentName !== undefined && parentName.value) extended = ` extends ${parentName.value}`;
       return `[class ${called === "" ? "(anonymous)" : called}${extended}]`;
     }
     const kind = tag !== "" ? tag : "Function";
@@ -173,7 +177,8 @@
     if (!(widest * 3 + state.indentation < MOST.width && (total / widest > 5 || longest <= 6))) return output;
     const biased = max(widest - 3 - sqrt(widest - total / output.length), 1);
     const columns = min(
-      round(sqrt(2.5 * biased * count) / biased), floor((MOST.width - state.indentation) / widest), MOST.compact * 4, MOST.columns,
+      round(sqrt(2.5 * biased * count) / biased), floor((MOST.width - state.indentation) / widest),
+      MOST.compact * 4, MOST.columns,
     );
     if (columns <= 1) return output;
     const widths = [];
@@ -316,7 +321,9 @@
     const kind = typeof value === "function" ? "Function" : isArray(value) ? "Array" : brandOf(value);
     const name = classOf(value);
     const tag = tagOf(value);
-    const result = { __proto__: null, kind, base: "", open: "{", close: "}", length: -1, entries: [], hasMore: false, isBare: false };
+    const result = {
+      __proto__: null, kind, base: "", open: "{", close: "}", length: -1, entries: [], hasMore: false, isBare: false,
+    };
     const label = (fallback, size) => prefix(name, fallback, tag, size);
     if (kind === "Array" || kind === "TypedArray") {
       result.length = kind === "Array" ? value.length : brands.TypedArray(value);
@@ -335,7 +342,8 @@
       result.base = errorBase(value);
       result.isBare = true;
     } else if (kind === "RegExp" || kind === "Date") {
-      result.base = kind === "RegExp" ? regExpText(value) : brands.Date(value) === brands.Date(value) ? toISOString(value) : "Invalid Date";
+      if (kind === "RegExp") result.base = regExpText(value);
+      else result.base = brands.Date(value) === brands.Date(value) ? toISOString(value) : "Invalid Date"; // NaN
       if (name !== kind) result.base = `${label(kind)}${result.base}`;
       result.isBare = true;
     } else if (kind === "ArrayBuffer") {
@@ -389,7 +397,7 @@
   const hasContent = (value) => {
     const kind = isArray(value) ? "Array" : typeof value === "function" ? "Function" : brandOf(value);
     if (kind === "Array" && value.length > 0) return true;
-    if (brands[kind] !== undefined && (kind === "Map" || kind === "Set" || kind === "TypedArray") && brands[kind](value) > 0) return true;
+    if ((kind === "Map" || kind === "Set" || kind === "TypedArray") && brands[kind](value) > 0) return true;
     if (kind === "ArrayBuffer" || kind === "WeakMap" || kind === "WeakSet") return true;
     const keys = ownKeys(value);
     for (let i = 0; i < keys.length; i++) {

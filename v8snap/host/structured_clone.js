@@ -13,20 +13,24 @@
   const { isView } = ArrayBuffer;
   const { iterator, toStringTag } = Symbol;
   const TypeErr = TypeError;
-  const [ArrayOf, MapOf, SetOf, DateOf, RegExpOf, Buffer, View, ObjectOf] = [Array, Map, Set, Date, RegExp, ArrayBuffer, DataView, Object];
+  const [MapOf, SetOf, DateOf, RegExpOf, ObjectOf] = [Map, Set, Date, RegExp, Object];
+  const [Buffer, View] = [ArrayBuffer, DataView];
   const isPrototypeOf = method({}.isPrototypeOf);
-  const [mapEach, mapGet, mapSet, mapHas] = [MapOf.prototype.forEach, MapOf.prototype.get, MapOf.prototype.set, MapOf.prototype.has].map(method);
+  const [mapEach, mapHas] = [method(MapOf.prototype.forEach), method(MapOf.prototype.has)];
+  const [mapGet, mapSet] = [method(MapOf.prototype.get), method(MapOf.prototype.set)];
   const [setEach, setAdd] = [method(SetOf.prototype.forEach), method(SetOf.prototype.add)];
   const Bytes = Uint8Array;
   const typedArray = getPrototypeOf(Uint8Array).prototype;
   const typedSet = method(typedArray.set);
   const typedName = getter(typedArray, toStringTag);
-  const typed = {
-    __proto__: null, buffer: getter(typedArray, "buffer"), offset: getter(typedArray, "byteOffset"), length: getter(typedArray, "length"),
-  };
-  const viewed = {
-    __proto__: null, buffer: getter(View.prototype, "buffer"), offset: getter(View.prototype, "byteOffset"), length: getter(View.prototype, "byteLength"),
-  };
+  const partsOf = (prototype, length) => ({
+    __proto__: null,
+    buffer: getter(prototype, "buffer"),
+    offset: getter(prototype, "byteOffset"),
+    length: getter(prototype, length),
+  });
+  const typed = partsOf(typedArray, "length");
+  const viewed = partsOf(View.prototype, "byteLength");
   const typedArrays = {
     __proto__: null, Int8Array, Uint8Array, Uint8ClampedArray, Int16Array, Uint16Array, Int32Array, Uint32Array, Float32Array,
     Float64Array, BigInt64Array, BigUint64Array,
@@ -216,6 +220,6 @@
       return copy;
     },
   };
-  defineProperty(globalThis, "structuredClone", { __proto__: null, value: structuredClone, writable: true, enumerable: true, configurable: true });
+  put(globalThis, "structuredClone", structuredClone);
   return () => {};
 }

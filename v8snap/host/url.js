@@ -87,6 +87,8 @@
     return text;
   };
 
+  const NO_PAIR = "each pair must be iterable [name, value]";
+
   const pairsFrom = (init) => {
     if ((typeof init !== "object" && typeof init !== "function") || init === null) {
       const text = wellFormed(init);
@@ -107,9 +109,9 @@
     if (typeof iterate !== "function") throw new TypeErr("the object can't be iterated over");
     for (const pair of init) {
       const both = [];
-      if ((typeof pair !== "object" && typeof pair !== "function") || pair === null) throw new TypeErr("each pair must be iterable [name, value]");
+      if ((typeof pair !== "object" && typeof pair !== "function") || pair === null) throw new TypeErr(NO_PAIR);
       for (const item of pair) push(both, item);
-      if (both.length !== 2) throw new TypeErr("each pair must be iterable [name, value]");
+      if (both.length !== 2) throw new TypeErr(NO_PAIR);
       push(pairs, { __proto__: null, name: wellFormed(both[0]), value: wellFormed(both[1]) });
     }
     return pairs;
@@ -235,7 +237,9 @@
   };
 
   // In the order in which Python gives them.
-  const PARTS = ["href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash"];
+  const PARTS = [
+    "href", "origin", "protocol", "username", "password", "host", "hostname", "port", "pathname", "search", "hash",
+  ];
   const read = (lines) => {
     const found = { __proto__: null };
     let from = 0;
