@@ -63,7 +63,7 @@ PyObject* compile_function(Context& context, PyObject* source, PyObject* name, P
   v8::Local<v8::Function> function =
       run_js(impl, 0, [&] { return v8::ScriptCompiler::CompileFunction(local, &text, names.size(), names.data()); });
   v8::Local<v8::UnboundScript> script;
-  if (isolate.is_creator && function->GetUnboundScript().ToLocal(&script)) {
+  if (isolate.is_creator && compat::script_of(function).ToLocal(&script)) {
     isolate.scripts.emplace_back(isolate.v8, script);
   }
   return to_python(impl, function);

@@ -103,6 +103,16 @@ inline void context_disposed(v8::Isolate* isolate) {
 #endif
 }
 
+// The script of a function that was compiled by itself; empty where this V8 doesn't tell.
+inline v8::MaybeLocal<v8::UnboundScript> script_of(v8::Local<v8::Function> function) {
+#if V8_MAJOR_VERSION >= 12
+  (void)function;
+  return {};
+#else
+  return function->GetUnboundScript();
+#endif
+}
+
 // False where something kept it from being detached.
 inline bool detach(v8::Local<v8::ArrayBuffer> buffer) {
 #if V8_MAJOR_VERSION >= 11
