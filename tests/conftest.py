@@ -71,6 +71,18 @@ def child_ok(child):
     return run
 
 
+@pytest.fixture
+def node(tmp_path):
+    """What Node.js prints for a script."""
+
+    def run(source):
+        path = tmp_path / "script.js"
+        path.write_text(source)
+        return subprocess.run(["node", path], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def library(pytestconfig):
     """A file's text from one of the npm packages of ``packages.txt``.
@@ -80,12 +92,16 @@ def library(pytestconfig):
     folder = Path(os.environ.get("V8SNAP_TEST_PACKAGES") or pytestconfig.cache.mkdir("packages"))
     packages = Path(__file__).with_name("packages.txt").read_text().split()
 
-    def read(name, path):
+    def archive(name):
         package = next(each for each in packages if each.rpartition("@")[0] == name)
-        archive = folder / f"{package.replace('@', '-')}.tgz"
-        if not archive.exists():
+        found = folder / f"{package.replace('@', '-')}.tgz"
+        if not found.exists():
             subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, timeout=120)
-        with tarfile.open(archive) as files:
+        return found
+
+    def read(name, path):
+        with tarfile.open(archive(name)) as files:
             return files.extractfile(f"package/{path}").read().decode()
 
+    read.archive = archive
     return read

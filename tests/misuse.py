@@ -53,6 +53,7 @@ def make_blob():
 
 
 BLOB = make_blob()
+HOST = ("console", "timers", "url", "structured-clone")
 
 
 class World:
@@ -139,6 +140,9 @@ METHODS = {
         "new_context name": lambda w: w.creator.new_context("x"),
         "new_context index": lambda w: w.creator.new_context(0),
         "new_context none such": lambda w: w.creator.new_context(2**64 - 1),
+        "new_context host": lambda w: w.creator.new_context(host=HOST).eval("setTimeout(console.log, 0, atob('YQ=='))"),
+        "new_context base host": lambda w: w.creator.new_context(0, host=HOST).eval("typeof URL"),
+        "isolate.console": lambda w: setattr(w.creator.isolate, "console", print),
         "set_default_context": lambda w: w.creator.set_default_context(w.creator_context),
         "set_default_context foreign": lambda w: w.creator.set_default_context(w.context),
         "set_default_context twice": lambda w: [w.creator.set_default_context(w.creator_context) for _ in "12"],
@@ -167,6 +171,8 @@ METHODS = {
         "new_context": lambda w: w.isolate.new_context().eval("1"),
         "new_context name": lambda w: w.isolate.new_context("x"),
         "new_context none such": lambda w: w.isolate.new_context(7),
+        "new_context host": lambda w: w.isolate.new_context(host=HOST).run_until_idle(0.01),
+        "console": lambda w: setattr(w.isolate, "console", w.isolate.console),
         "data": lambda w: w.isolate.data("d"),
         "data twice": lambda w: [w.isolate.data(0) for _ in "12"],
         "heap_statistics": lambda w: w.isolate.heap_statistics(),
@@ -196,6 +202,10 @@ METHODS = {
         "compile cached": lambda w: w.context.compile("1", cached_data=b"nonsense").cache_rejected,
         "import_module": lambda w: w.context.import_module("m", resolve={"m": "export default 1"}),
         "import_module missing": lambda w: w.context.import_module("m"),
+        "host": lambda w: w.context.host,
+        "run_until_idle": lambda w: w.context.run_until_idle(0.01),
+        "require": lambda w: w.context.require(__file__),
+        "require root": lambda w: w.context.require("x", root=os.path.dirname(__file__)),
         "to_js": lambda w: w.context.to_js({"a": [1, print]}),
         "to_js foreign": lambda w: w.context.to_js(w.creator_object),
         "data": lambda w: w.context.data("c"),
@@ -564,6 +574,11 @@ SLOTS = {
     "SnapshotCreator(isolate=x)": lambda w, x: SnapshotCreator(isolate=x)._discard(),
     "SnapshotCreator(function_code=x)": lambda w, x: SnapshotCreator(function_code=x)._discard(),
     "new_context(x)": lambda w, x: w.isolate.new_context(x),
+    "new_context(host=x)": lambda w, x: w.isolate.new_context(host=x),
+    "console = x": lambda w, x: setattr(w.isolate, "console", x),
+    "run_until_idle(x)": lambda w, x: w.context.run_until_idle(min(x, 0.01)),
+    "require(x)": lambda w, x: w.context.require(x),
+    "require(root=x)": lambda w, x: w.context.require("x", root=x),
     "creator.new_context(x)": lambda w, x: w.creator.new_context(x),
     "set_default_context(x)": lambda w, x: w.creator.set_default_context(x),
     "add_context(x)": lambda w, x: w.creator.add_context(x),

@@ -164,6 +164,13 @@ cdef extern from "v8snap/promise.hpp" namespace "v8snap":
     object new_promise(Context& context) except +raise_python_error
     void resolve_promise(Value& promise, object value) except +raise_python_error
     void reject_promise(Value& promise, object exception) except +raise_python_error
+cdef extern from "v8snap/host.hpp" namespace "v8snap":
+    object external_function(Context& context, object name) except +raise_python_error
+    PyObject* hidden_value(Context& context, object name) except +raise_python_error
+    void set_hidden_value(Context& context, object name, object value) except +raise_python_error
+    object compile_function(
+        Context& context, object source, object name, object parameters) except +raise_python_error
+    cbool detach_buffer(Value& value) except +raise_python_error
 
 
 cdef extern from "v8snap/isolate.hpp" namespace "v8snap":

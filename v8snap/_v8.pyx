@@ -33,6 +33,7 @@ import time
 import weakref
 
 from v8snap import conversion, errors, file_format, gap, modules, source_maps
+from v8snap import host as host_objects
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import logging
 import os
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from v8snap import helper
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
 from v8snap.errors import JSTimeoutError, SnapshotError
+from v8snap.host import URL_NATIVE, check_names
 from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
@@ -86,6 +88,11 @@ def as_mapping(external_references: Externals) -> dict[str, Callable[..., Any] |
     return dict.fromkeys(external_references or ())
 
 
+def import_paths(needs_packages: bool) -> list[str]:
+    """Where a helper process finds packages, which it has no need of otherwise."""
+    return [path for path in sys.path if path] if needs_packages else []
+
+
 def build(
     scripts: Scripts,
     *,
@@ -93,6 +100,7 @@ def build(
     modules: Scripts | None = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
     external_references: Externals = (),
+    host: Iterable[str] = (),
     isolated: bool = True,
     deterministic: bool = False,
     timeout: float | None = None,
@@ -116,6 +124,9 @@ def build(
     external_references : mapping of str to callable, or iterable of str
         Python callables that may be in the heap. A global function of each name is there when the scripts run; in a
         helper process calling it raises, for the callables are not there.
+    host : iterable of str
+        Host objects that the scripts find and that are in the snapshot, see `Isolate.new_context`. What they write to
+        the console in a helper process is lost.
     isolated : bool
         Whether to build in a helper process. If not, V8 may end this process over what no check can foresee, such as
         one array that takes all memory; the result is loaded in a helper process all the same.
@@ -148,7 +159,10 @@ def build(
         Without a helper process: where isolates from another snapshot are open, and this V8 can't have both.
     OSError
         Where a script can't be read.
+    ValueError, ImportError
+        For host objects, as `Isolate.new_context`.
     """
+    names = check_names(host)
     sources = read_scripts(scripts)
     module_sources = read_modules(modules)
     if warmup is not None:
@@ -163,6 +177,7 @@ def build(
             warmup=warmup,
             function_code=function_code,
             external_references=as_mapping(external_references),
+            host=names,
             timeout=timeout,
             heap_limit=heap_limit,
             metadata=metadata,
@@ -176,6 +191,8 @@ def build(
         "warmup": warmup is not None,
         "function_code": FunctionCodeHandling(function_code).value,
         "external_references": list(as_mapping(external_references)),
+        "host": list(names),
+        "import_paths": import_paths("url" in names),
         "deterministic": bool(deterministic),
         "timeout": timeout,
         "heap_limit": heap_limit,
@@ -215,6 +232,7 @@ def build_here(
     warmup: str | None,
     function_code: FunctionCodeHandling,
     external_references: Mapping[str, Callable[..., Any] | None],
+    host: tuple[str, ...],
     timeout: float | None,
     heap_limit: int | None,
     metadata: Any,
@@ -225,6 +243,7 @@ def build_here(
     with SnapshotCreator(
         external_references=external_references, function_code=function_code, heap_limit=heap_limit
     ) as sc:
+        sc.set_default_context(sc.new_context(host=host))
         for name in external_references:
             sc.context.globals[name] = sc.external(name)
         sc.context.resolve = modules
@@ -334,6 +353,7 @@ def warm_up(
         "header": blob._header,
         "context": index,
         "function_code": code.value,
+        "import_paths": import_paths(URL_NATIVE in blob._header["external_references"]),
         "deterministic": False,
         "timeout": timeout,
         "heap_limit": heap_limit,

@@ -79,6 +79,7 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     arguments = {name: value for name, value in build_args.items() if name not in OTHER_ARGUMENTS}
     arguments["function_code"] = _v8.FunctionCodeHandling(arguments.get("function_code", "keep")).value
     arguments["external_references"] = sorted(builder.as_mapping(arguments.get("external_references", ())))
+    arguments["host"] = list(arguments.get("host", ()))
     arguments["modules"] = list((arguments.get("modules") or {}).items())
     made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), platform.machine()]
     return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()

@@ -24,6 +24,7 @@ cdef class Context:
     cdef object _index       # of the snapshot's added context it is; None: the default one
     cdef object _resolve     # where import() finds what no graph of modules knows
     cdef dict _resolvers     # of the graphs, by the names of their modules
+    cdef public object _host  # a v8snap.host.natives.ContextHost, where it has host objects
     cdef object __weakref__
 
     def __init__(self):
@@ -66,6 +67,8 @@ cdef class Context:
         """Close it and every value got from it. Closing twice does nothing."""
         if not self.closed:
             self._impl.get().close()
+            if self._host is not None:
+                self._host.close()
 
     def __enter__(self):
         self._ptr()
@@ -338,6 +341,115 @@ cdef class Context:
         if value == NULL:
             raise NotInSnapshotError(f"the snapshot has no data {which!r} for this context, or it was fetched before")
         return _take(value)
+
+    # ------------------------------------------------------------ host objects and CommonJS modules
+
+    @property
+    def host(self):
+        """The host objects that it has, see `Isolate.new_context`: tuple of str."""
+        self._ptr()
+        if self._host is None:
+            return ()
+        from v8snap.host.natives import public_names
+        return public_names(self)
+
+    def run_until_idle(self, timeout=None):
+        """Run JavaScript's timers as they become due, and microtasks, until nothing is left that waits.
+
+        It sleeps in between, and then lets other threads use the isolate. Timers that were set while an asyncio loop
+        ran are run by that loop; while this runs, by this.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds after which no further timer is run. One that is running isn't stopped.
+
+        Returns
+        -------
+        bool
+            True if nothing waits any more, False if the timeout came first.
+
+        Raises
+        ------
+        JSError
+            What a timer threw. The others still wait: call it again.
+        JSTimeoutError, JSTerminatedError, JSMemoryError
+            Where a timer was stopped.
+        ValueError
+            For a negative timeout.
+        ClosedError, WrongThreadError
+        """
+        self._ptr()
+        if timeout is not None and not timeout >= 0:
+            raise ValueError("timeout is a number of seconds, or None")
+        return True if self._host is None else self._host.timers.run_until_idle(timeout)
+
+    def require(self, path, *, root=None):
+        """Load a CommonJS module, such as a bundle that npm has, and give what it exports.
+
+        Without `root`, it is one file, which can require nothing else. With it, ``require`` finds what Node.js would
+        find in that folder and below: relative paths, folders with an ``index.js`` or a ``package.json`` ("main", and
+        "exports" under the conditions "require", "browser" and "default"), packages in ``node_modules``, JSON. Nothing
+        outside of the folder can be read, wherever symbolic links point. Modules that belong to Node.js itself ("fs")
+        are not there.
+
+        A context has one instance of a module; one that failed is loaded anew the next time. Modules get a frozen
+        ``process`` with ``env.NODE_ENV === "production"`` where there is no global one. ``__filename``, and the name in
+        stack traces, is the path from `root` on.
+
+        Parameters
+        ----------
+        path : path-like
+            Without `root`: the file. With it: what would be given to ``require`` in a file of that folder, or a path
+            from that folder on.
+        root : path-like, optional
+            A folder. It is remembered for calls of ``require`` that JavaScript makes later; those in a context out of a
+            snapshot need it again, for modules that are not in the snapshot.
+
+        Returns
+        -------
+        object
+            ``module.exports``, converted.
+
+        Raises
+        ------
+        ModuleResolveError
+            Where a module isn't found, or isn't to be read. In JavaScript it is an Error whose ``code`` is
+            ``"MODULE_NOT_FOUND"``.
+        JSError
+            What a module threw, or a syntax error.
+        ValueError
+            For another `root` than this context has.
+        OSError
+            Where `root` is no folder, or a file can't be read.
+        ClosedError, WrongThreadError
+        """
+        self._ptr()
+        from v8snap import commonjs
+        return commonjs.require(self, path, root)
+
+    def _call_host(self, name, *arguments):
+        """Call a host object's control, see ``host/hub.js``."""
+        return self._hidden("v8snap.host")("call", name, *arguments)
+
+    def _run(self, str source, str name):
+        """Run a script of our own, which doesn't count among those that built a snapshot."""
+        return self._ptr().eval(source, name, 0)
+
+    def _hidden(self, str name):
+        """A value that JavaScript doesn't see, or None."""
+        cdef PyObject* value = engine.hidden_value(dereference(self._ptr()), name)
+        return None if value == NULL else _take(value)
+
+    def _set_hidden(self, str name, value):
+        engine.set_hidden_value(dereference(self._ptr()), name, value)
+
+    def _external(self, str name):
+        """The JavaScript function of one of the isolate's external references."""
+        return engine.external_function(dereference(self._ptr()), name)
+
+    def _compile_function(self, str source, str name, list parameters):
+        return engine.compile_function(dereference(self._ptr()), source, name, parameters)
 
     def __repr__(self):
         return "<Context closed>" if self.closed else f"<Context of {self._isolate!r}>"

@@ -164,7 +164,7 @@ class JSMemoryError(V8SnapError, MemoryError):
 
 
 class ModuleResolveError(V8SnapError, ImportError):
-    """An ES module that is imported can't be found.
+    """A module that is imported or required can't be found, or may not be read.
 
     Attributes
     ----------
@@ -174,18 +174,24 @@ class ModuleResolveError(V8SnapError, ImportError):
         Name of the importing module; None where Python asked.
     looked_for : str | None
         The name that there is no module of, where that is known.
+    reason : str | None
+        Why, where there is more to say.
     """
 
-    def __init__(self, specifier: str, importer: str | None, looked_for: str | None = None) -> None:
+    def __init__(
+        self, specifier: str, importer: str | None, looked_for: str | None = None, reason: str | None = None
+    ) -> None:
         who = "" if importer is None else f", imported by {importer!r},"
         what = "" if looked_for in (None, specifier) else f" as {looked_for!r}"
-        super().__init__(f"module {specifier!r}{who} is not found{what}", name=specifier)
+        why = "" if reason is None else f": {reason}"
+        super().__init__(f"module {specifier!r}{who} is not found{what}{why}", name=specifier)
         self.specifier = specifier
         self.importer = importer
         self.looked_for = looked_for
+        self.reason = reason
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.specifier, self.importer, self.looked_for))
+        return (type(self), (self.specifier, self.importer, self.looked_for, self.reason))
 
 
 class ConversionError(V8SnapError, TypeError):

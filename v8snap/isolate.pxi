@@ -53,6 +53,8 @@ def _as_externals(external_references):
     if not isinstance(external_references, collections.abc.Mapping):
         external_references = dict.fromkeys(external_references)
     for name, function in external_references.items():
+        if isinstance(name, str) and name.startswith(host_objects.RESERVED):
+            raise ValueError(f"names of external references that begin with {host_objects.RESERVED!r} are v8snap's own")
         if not isinstance(name, str) or (function is not None and not callable(function)):
             raise TypeError(f"external_references maps names to callables, not {name!r} to {function!r}")
     return dict(external_references)
@@ -75,6 +77,8 @@ cdef class Isolate:
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
         of its own, together with all that it calls.
+    console : callable, optional
+        See the attribute.
 
     Raises
     ------
@@ -87,7 +91,7 @@ cdef class Isolate:
     ForkedIsolateError
         Where V8 was started before this process was forked.
     ValueError
-        For a `heap_limit` too small to start with.
+        For a `heap_limit` too small to start with; for external references whose names begin with ``v8snap:``.
 
     See V8's ``include/v8-isolate.h``.
     """
@@ -95,6 +99,8 @@ cdef class Isolate:
     cdef unique_ptr[engine.Isolate] _impl
     cdef dict _callables     # Python functions and exceptions that JavaScript holds, where the collector sees them
     cdef dict _externals
+    cdef object _natives     # what host objects call in Python, a v8snap.host.natives.Natives; made when it is needed
+    cdef object _console
     cdef object _snapshot    # what the user gave
     cdef object _blob        # V8 reads from it as long as the isolate lives
     cdef bytes _heap_identity  # of its read-only heap
@@ -108,11 +114,12 @@ cdef class Isolate:
     cdef bint _knows_frames  # errors know their frames' scripts, as some of those have source maps
     cdef object __weakref__
 
-    def __init__(self, snapshot=None, *, external_references=None, heap_limit=None, timeout=None):
+    def __init__(self, snapshot=None, *, external_references=None, heap_limit=None, timeout=None, console=None):
         if self._impl.get() != NULL:
             raise TypeError("an isolate can't be initialised twice")
         cdef engine.IsolateOptions options
         _checked_timeout(timeout)
+        self.console = console
         self._fill_options(options, snapshot, external_references, heap_limit)
         conflict = self._start(options)
         if conflict is not None:
@@ -179,6 +186,8 @@ cdef class Isolate:
             self._snapshot._check_usable()
             self._snapshot._check_externals(self._externals)
             self._set_blob(options, self._snapshot)
+            if self._snapshot._may_have_host_objects():
+                self._host_natives()
         return 0
 
     cdef int _set_blob(self, engine.IsolateOptions& options, blob) except -1:
@@ -216,6 +225,8 @@ cdef class Isolate:
                 self._data_contexts = None
                 self._snapshot = None
                 self._blob = None
+                if self._natives is not None:
+                    self._natives.close()
 
     cdef _report_rejections(self):
         try:
@@ -243,13 +254,17 @@ cdef class Isolate:
             self._impl.get().abandon()
             self._impl.reset()
 
-    def new_context(self, which=None):
+    def new_context(self, which=None, *, host=()):
         """Make a context.
 
         Parameters
         ----------
         which : int | str, optional
             An added context of the snapshot, by index or name. If not given: the snapshot's default context.
+        host : sequence of str
+            What JavaScript finds there besides the language itself, any of ``"console"``, ``"timers"``, ``"encoding"``,
+            ``"url"``, ``"structured-clone"``, ``"performance"``, ``"base64"``. Those that a snapshot's context has
+            already stay as they are.
 
         Returns
         -------
@@ -260,15 +275,67 @@ cdef class Isolate:
         ------
         NotInSnapshotError
             Where the snapshot has no such context. It is an IndexError and a KeyError too.
+        ValueError
+            For a host object that isn't known.
+        ImportError
+            For ``"url"`` without the package ada-url (``pip install 'v8snap[host]'``).
         ClosedError
         """
         cdef engine.Isolate* impl = self._ptr()
-        if which is None:
-            return Context._adopt(self, move(impl.new_context()), None)
+        names = host_objects.check_names(host)
         if self.closed:
             raise ClosedError("this isolate is closed")
+        if which is None:
+            return self._with_host(Context._adopt(self, move(impl.new_context()), None), names)
         index = self._context_index(which)
-        return Context._adopt(self, move(impl.context_from_snapshot(index)), index)
+        return self._with_host(Context._adopt(self, move(impl.context_from_snapshot(index)), index), names)
+
+    def _with_host(self, Context context not None, names=()):
+        """A new context, in which host objects live: these, and those that it has from a snapshot."""
+        if names or self._natives is not None:
+            try:
+                self._host_natives().start(context, names)
+            except BaseException:
+                context.close()
+                raise
+        return context
+
+    def _add_host(self, Context context not None, names):
+        """Add host objects to a context that lives already."""
+        for name in names:
+            self._host_natives().of(context)
+            self._natives.add(context, name)
+        return context
+
+    def _host_natives(self):
+        if self._natives is None:
+            from v8snap.host.natives import Natives
+            natives = Natives(self)
+            if self._natives is None:  # another thread may have made them meanwhile
+                self._natives = natives
+                self._externals.update(natives.functions)
+        return self._natives
+
+    @property
+    def console(self):
+        """Where the host object ``console`` writes: a callable, or None for `logging`'s ``v8snap.console``.
+
+        It is called as ``console(level: str, message: str)`` with the levels ``debug``, ``log``, ``info``, ``trace``,
+        ``warn`` and ``error``. What it raises, JavaScript can catch, as with any Python function. It can be set at any
+        time.
+
+        Raises
+        ------
+        TypeError
+            When something else than a callable or None is set.
+        """
+        return self._console
+
+    @console.setter
+    def console(self, sink):
+        if sink is not None and not callable(sink):
+            raise TypeError(f"console is a callable or None, not {type(sink).__name__}")
+        self._console = sink
 
     def _context_index(self, which):
         if self._snapshot is None:
@@ -318,9 +385,10 @@ cdef class Isolate:
         cdef Context where = self._data_contexts.get(place)
         if where is None or where.closed:
             if place >= 0:
-                where = Context._adopt(self, move(self._ptr().context_from_snapshot(place)), place)
+                where = self._with_host(
+                    Context._adopt(self, move(self._ptr().context_from_snapshot(place)), place))
             else:
-                where = Context._adopt(self, move(self._ptr().new_context()), None)
+                where = self._with_host(Context._adopt(self, move(self._ptr().new_context()), None))
             where = self._data_contexts.setdefault(place, where)  # another thread may have put its own in place
         return where
 

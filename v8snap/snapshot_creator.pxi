@@ -132,7 +132,7 @@ cdef class SnapshotCreator:
             self.set_default_context(self.new_context())
         return self._default
 
-    def new_context(self, which=None):
+    def new_context(self, which=None, *, host=()):
         """Make a context in the creator's isolate.
 
         Parameters
@@ -140,6 +140,8 @@ cdef class SnapshotCreator:
         which : int | str, optional
             An added context of ``existing_blob``, by index or name: it is in the new blob at the same place, with
             what is changed in it now.
+        host : sequence of str
+            Host objects, which are in the blob then: see `Isolate.new_context`. They work in what is started from it.
 
         Returns
         -------
@@ -149,16 +151,20 @@ cdef class SnapshotCreator:
         ------
         NotInSnapshotError
             Where the base has no such context.
+        ValueError, ImportError
+            As `Isolate.new_context`.
         ClosedError, WrongThreadError
         """
         cdef engine.SnapshotCreator* impl = self._ptr()
         if which is None:
-            return self._isolate.new_context()
+            return self._isolate.new_context(host=host)
+        names = host_objects.check_names(host)
         cdef size_t index = self._isolate._context_index(which)
         if index not in self._base_contexts:
             self._base_contexts[index] = Context._adopt(self._isolate, move(impl.base_context(index)), index)
             self._places.append((self._base_contexts[index], str(index)))
-        return self._base_contexts[index]
+            self._isolate._with_host(self._base_contexts[index])
+        return self._isolate._add_host(self._base_contexts[index], names)
 
     def set_default_context(self, Context ctx not None):
         """Make `ctx` the blob's default context. Without this, or use of `context`, it is an empty one.
@@ -386,7 +392,7 @@ cdef class SnapshotCreator:
             raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
         finally:
             self._making = False
-        of_base = () if self._isolate._snapshot is None else self._isolate._snapshot.external_references
+        of_base = () if self._isolate._snapshot is None else self._isolate._snapshot._header["external_references"]
         header = {
             "start": raw[:file_format.UNCHECKED].hex(),
             "v8_version": v8_version(),
@@ -423,6 +429,8 @@ cdef class SnapshotCreator:
         self._places = []
         self._isolate._snapshot = None
         self._isolate._blob = None
+        if self._isolate._natives is not None:
+            self._isolate._natives.close()
 
     @property
     def blob(self):

@@ -20,6 +20,7 @@ from v8snap.errors import (
     SnapshotFlagsError,
     SnapshotVersionError,
 )
+from v8snap.host import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,8 +134,8 @@ class StartupData(_v8.BlobBuffer):
 
     @property
     def external_references(self) -> tuple[str, ...]:
-        """Names of the Python callables that the heap needs at load."""
-        return tuple(self._header["external_references"])
+        """Names of the Python callables that the heap needs at load, besides those of its host objects."""
+        return tuple(name for name in self._header["external_references"] if not name.startswith(RESERVED))
 
     @property
     def flags_hash(self) -> str | None:
@@ -266,6 +267,12 @@ class StartupData(_v8.BlobBuffer):
             )
             error.missing = tuple(missing)
             raise error
+
+    def _may_have_host_objects(self) -> bool:
+        """Whether natives of v8snap's own may be in the heap; a raw blob doesn't say."""
+        return self._header["start"] is None or any(
+            name.startswith(RESERVED) for name in self._header["external_references"]
+        )
 
     @cached_property
     def _heap_identity(self) -> bytes:

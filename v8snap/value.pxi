@@ -394,3 +394,8 @@ cdef void _restore_error(error) noexcept:
 cdef engine.Value* _find_value(PyObject* obj) noexcept:
     """For the engine: the value behind a proxy, or NULL."""
     return (<JSValue>obj)._impl.get() if isinstance(<object>obj, JSValue) else NULL
+
+
+def _detach_buffer(JSValue value not None):
+    """Take an ArrayBuffer's memory away from it; whether that could be done."""
+    return engine.detach_buffer(dereference(value._ptr()))

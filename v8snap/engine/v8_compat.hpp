@@ -155,6 +155,25 @@ constexpr size_t kMostTypedArrayBytes =
 #else
     v8::TypedArray::kMaxLength;  // of elements; the smallest have a byte
 #endif
+// The script of a function that was compiled by itself; empty where this V8 doesn't tell.
+inline v8::MaybeLocal<v8::UnboundScript> script_of(v8::Local<v8::Function> function) {
+#if V8_MAJOR_VERSION >= 12
+  (void)function;
+  return {};
+#else
+  return function->GetUnboundScript();
+#endif
+}
+
+// False where something kept it from being detached.
+inline bool detach(v8::Local<v8::ArrayBuffer> buffer) {
+#if V8_MAJOR_VERSION >= 11
+  return buffer->Detach(v8::Local<v8::Value>()).FromMaybe(false);
+#else
+  buffer->Detach();
+  return true;
+#endif
+}
 
 inline v8::Local<v8::String> module_request_specifier(v8::Local<v8::Context> context,
                                                       v8::Local<v8::FixedArray> requests, int index) {

@@ -1,0 +1,231 @@
+"""When timers of JavaScript run: on the asyncio loop that ran when they were set, or in ``Context.run_until_idle``."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import heapq
+import sys
+import threading
+import time
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from v8snap.errors import ClosedError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterable, Iterator
+
+    from v8snap._v8 import Context
+    from v8snap.host.natives import Natives
+
+__all__ = ["Timers", "call"]
+
+#: When an immediate timer is due.
+NOW = float("-inf")
+#: Seconds that a loop may be late.
+TOLERANCE = 0.001
+
+
+def call(natives: Natives, operation: str, token: int, timer: int, delay: float = 0) -> None:
+    """What timers.js calls: "set" or "clear" a timer by its id; `delay` in ms, negative for an immediate one."""
+    timers = natives.context(token).timers
+    if operation == "set":
+        timers.set(int(timer), float(delay) / 1000)
+    else:
+        timers.clear(int(timer))
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    asyncio = sys.modules.get("asyncio")  # where nobody imported it, no loop runs
+    return None if asyncio is None else asyncio._get_running_loop()
+
+
+@dataclass(order=True, slots=True)
+class _Timer:
+    due: float  # seconds of time.monotonic()
+    number: int  # what was set first runs first
+    id: int
+
+
+class _Queue:
+    """Timers in the order in which they are due. What was cleared stays until it is met."""
+
+    def __init__(self, waiting: dict[int, _Timer]) -> None:
+        self._waiting = waiting
+        self._immediate: collections.deque[_Timer] = collections.deque()
+        self._later: list[_Timer] = []  # a heap
+
+    def add(self, timer: _Timer) -> None:
+        if timer.due == NOW:
+            self._immediate.append(timer)
+        else:
+            heapq.heappush(self._later, timer)
+        if len(self._later) > 2 * len(self._waiting) + 16:
+            self._later = [each for each in self._later if self._waits(each)]
+            heapq.heapify(self._later)
+
+    def due(self, now: float, last: int) -> _Timer | None:
+        """The first that is due, if it isn't newer than number `last`."""
+        self._drop_cleared()
+        if self._immediate and self._immediate[0].number <= last:
+            return self._immediate[0]
+        if self._later and self._later[0].due <= now and self._later[0].number <= last:
+            return self._later[0]
+        return None
+
+    def seconds_left(self) -> float:
+        """Until the first is due; infinity where there is none."""
+        self._drop_cleared()
+        if self._immediate:
+            return 0.0
+        return max(0.0, self._later[0].due - time.monotonic()) if self._later else float("inf")
+
+    def _waits(self, timer: _Timer) -> bool:
+        return self._waiting.get(timer.id) is timer
+
+    def _drop_cleared(self) -> None:
+        while self._immediate and not self._waits(self._immediate[0]):
+            self._immediate.popleft()
+        while self._later and not self._waits(self._later[0]):
+            heapq.heappop(self._later)
+
+
+class Timers:
+    """The timers of one context. Any thread may use it; JavaScript is never called with its lock held."""
+
+    def __init__(self, context: weakref.ref[Context]) -> None:
+        self._context = context
+        self._changed = threading.Condition(threading.Lock())
+        self._waiting: dict[int, _Timer] = {}  # by id
+        self._queues: dict[asyncio.AbstractEventLoop | None, _Queue] = {}  # None: for run_until_idle alone
+        self._handles: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
+        self._last = 0
+        self._closed = False
+
+    def set(self, timer: int, delay: float) -> None:
+        """Have one fired in `delay` seconds, or before all others where that is negative."""
+        loop = _running_loop()
+        with self._changed:
+            if self._closed:
+                raise ClosedError("this context is closed")
+            self._last += 1
+            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer)
+            self._waiting[timer] = entry
+            if loop not in self._queues:
+                self._queues[loop] = _Queue(self._waiting)
+            self._queues[loop].add(entry)
+            self._changed.notify_all()
+        if loop is not None:
+            self._wake(loop)
+
+    def clear(self, timer: int) -> None:
+        """Have one not fired."""
+        with self._changed:
+            self._waiting.pop(timer, None)
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def close(self) -> None:
+        """Drop all, for good."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._queues.clear()
+            handles, self._handles = self._handles, {}
+            self._changed.notify_all()
+        for loop, handle in handles.items():
+            _cancel(loop, handle)
+
+    def run_until_idle(self, timeout: float | None) -> bool:
+        """Fire what is due, and wait for what is due later; False where `timeout` seconds were not enough."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            for timer in self._round(list(self._queues.values())):
+                self._fire(timer)
+                if end is not None and time.monotonic() >= end:
+                    break
+            with self._changed:
+                if self._closed:
+                    raise ClosedError("this context was closed while its timers ran")
+                if not self._waiting:
+                    return True
+                pause = min(queue.seconds_left() for queue in self._queues.values())
+                if end is not None:
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        return False
+                    pause = min(pause, left)
+                if pause > 0:
+                    self._changed.wait(pause)
+
+    def _round(self, queues: Iterable[_Queue]) -> Iterator[int]:
+        """Ids of what is due now, one after the other; what is set meanwhile belongs to the next round."""
+        last, now = self._last, time.monotonic()
+        while True:
+            with self._changed:
+                due = [timer for queue in queues if (timer := queue.due(now, last)) is not None]
+                if not due:
+                    return
+                first = min(due)
+                del self._waiting[first.id]
+            yield first.id
+
+    def _fire(self, timer: int) -> None:
+        context = self._context()
+        if context is not None and not context.closed:
+            context._call_host("timers", "fire", timer)
+
+    # ------------------------------------------------------------ on a loop's thread
+
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the loop come back when the next of its timers is due."""
+        with self._changed:
+            queue = self._queues.get(loop)
+            left = float("inf") if queue is None else queue.seconds_left()
+            old = self._handles.get(loop)
+            if old is not None and left < float("inf") and old.when() <= loop.time() + left + TOLERANCE:
+                return  # it comes early enough, and will look again
+            self._handles.pop(loop, None)
+        if old is not None:
+            old.cancel()
+        if left == float("inf"):
+            return
+        handle = loop.call_later(left, _run_on_loop, weakref.ref(self), loop)
+        with self._changed:
+            self._handles[loop] = handle
+            closed = self._closed
+        if closed:  # by another thread, meanwhile
+            handle.cancel()
+
+    def run_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Fire those of a loop's timers that are due. What one throws goes to the loop's exception handler."""
+        with self._changed:
+            self._handles.pop(loop, None)
+        try:
+            for timer in self._round([queue for at, queue in self._queues.items() if at is loop]):
+                try:
+                    self._fire(timer)
+                except Exception as error:
+                    message = "an exception in a timer of JavaScript"
+                    loop.call_exception_handler({"message": message, "exception": error})
+        finally:
+            self._wake(loop)
+
+
+def _run_on_loop(timers: weakref.ref[Timers], loop: asyncio.AbstractEventLoop) -> None:
+    found = timers()
+    if found is not None:
+        found.run_due(loop)
+
+
+def _cancel(loop: asyncio.AbstractEventLoop, handle: asyncio.TimerHandle) -> None:
+    if _running_loop() is loop:
+        handle.cancel()
+    elif not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            loop.call_soon_threadsafe(handle.cancel)
