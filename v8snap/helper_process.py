@@ -132,7 +132,7 @@ def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[
         answer.phase("load")
         load_everything(_given_blob(job, parts[0]))
         return {}, None
-    sys.path += job["import_paths"]
+    sys.path += job.get("import_paths", ())
     _v8.set_flags(*DETERMINISTIC if job["deterministic"] else (ONE_HASH_SEED,) if job["one_hash_seed"] else ())
     blob = (_build if job["do"] == "build" else _warm_up)(job, parts, answer)
     answer.phase("load")
@@ -170,7 +170,7 @@ def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> Sta
         warmup=sources[-1] if job["warmup"] else None,
         function_code=_v8.FunctionCodeHandling(job["function_code"]),
         external_references=dict.fromkeys(job["external_references"]),
-        host=tuple(job["host"]),
+        host=tuple(job.get("host", ())),
         timeout=job["timeout"],
         heap_limit=job["heap_limit"],
         metadata=job["metadata"],
