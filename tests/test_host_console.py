@@ -60,7 +60,7 @@ def test_a_callable_that_raises_is_as_any_other():
 
     with Isolate(console=fail) as iso:
         context = iso.new_context(host=["console"])
-        assert context.eval("try { console.log(1) } catch (e) { e.message }") == "ValueError: full"
+        assert context.eval("try { console.log(1) } catch (e) { String(e) }") == "ValueError: full"
         with pytest.raises(ValueError) as raised:
             context.eval("console.log(1)")
         assert raised.value is error

@@ -8,7 +8,7 @@
   const TypeErr = TypeError;
   const method = (function_) => (self, ...rest) => apply(function_, self, rest);
   const [slice, lastIndexOf] = [method("".slice), method("".lastIndexOf)];
-  const FAILURE = "ModuleResolveError: ";
+  const FAILURE = "ModuleResolveError";
   const PREFIX = 5; // "root:" or "file:"
   const process = freeze({ env: freeze({ NODE_ENV: "production" }) });
   const modules = { __proto__: null }; // by key
@@ -22,11 +22,7 @@
     try {
       key = native("resolve", token(), specifier, importer);
     } catch (error) {
-      const message = `${error?.message}`;
-      if (slice(message, 0, FAILURE.length) === FAILURE) {
-        error.message = slice(message, FAILURE.length);
-        error.code = "MODULE_NOT_FOUND";
-      }
+      if (error?.name === FAILURE) error.code = "MODULE_NOT_FOUND";
       throw error;
     }
     found[asked] = key;
