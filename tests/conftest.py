@@ -82,7 +82,8 @@ def library(pytestconfig):
 
     def read(name, path):
         package = next(each for each in packages if each.rpartition("@")[0] == name)
-        archive = folder / f"{package.replace('@', '-')}.tgz"
+        scoped = package.removeprefix("@").replace("/", "-")  # @scope/name is packed as scope-name
+        archive = folder / f"{scoped.replace('@', '-')}.tgz"
         if not archive.exists():
             subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, timeout=120)
         with tarfile.open(archive) as files:
