@@ -94,7 +94,8 @@ def library(pytestconfig):
 
     def archive(name):
         package = next(each for each in packages if each.rpartition("@")[0] == name)
-        found = folder / f"{package.replace('@', '-')}.tgz"
+        scoped = package.removeprefix("@").replace("/", "-")  # @scope/name is packed as scope-name
+        found = folder / f"{scoped.replace('@', '-')}.tgz"
         if not found.exists():
             subprocess.run(["npm", "pack", "--silent", package], cwd=folder, check=True, timeout=120)
         return found

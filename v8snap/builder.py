@@ -71,7 +71,12 @@ def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
     for item in scripts.items() if hasattr(scripts, "items") else scripts:
         if not isinstance(item, tuple):
             path = Path(item)
-            yield str(item), path, path.read_text(encoding="utf-8")
+            try:
+                source = path.read_text(encoding="utf-8")
+            except FileNotFoundError as error:
+                error.add_note("Scripts are paths, or {name: source}.")
+                raise
+            yield str(item), path, source
             continue
         name, source = item
         if not isinstance(source, str):

@@ -354,7 +354,7 @@ cdef class Context:
         return public_names(self)
 
     def run_until_idle(self, timeout=None):
-        """Run JavaScript's timers as they become due, and microtasks, until nothing is left that waits.
+        """Run JavaScript's timers as they become due, microtasks, and what V8 queues, until nothing is left that waits.
 
         It sleeps in between, and then lets other threads use the isolate. Timers that were set while an asyncio loop
         ran are run by that loop; while this runs, by this.
@@ -382,7 +382,24 @@ cdef class Context:
         self._ptr()
         if timeout is not None and not timeout >= 0:
             raise ValueError("timeout is a number of seconds, or None")
-        return True if self._host is None else self._host.timers.run_until_idle(timeout)
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        pause = _LEAST_PAUSE
+        while True:
+            working = self._isolate.run_pending_tasks(wait=0)
+            left = max(end - time.monotonic(), 0)
+            most = min(left, pause) if working else left
+            idle = self._run_timers(None if most == float("inf") else most)
+            if idle and working:
+                time.sleep(most)
+            elif idle and not self._isolate.run_pending_tasks(wait=0):
+                return True
+            if left <= 0:
+                return False
+            pause = min(2 * pause, _MOST_PAUSE)
+
+    cdef bint _run_timers(self, most) except -1:
+        """Whether there are none left."""
+        return self._host is None or self._host.timers.run_until_idle(most)
 
     def require(self, path, *, root=None):
         """Load a CommonJS module, such as a bundle that npm has, and give what it exports.

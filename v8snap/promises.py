@@ -7,6 +7,7 @@ import contextlib
 import contextvars
 import functools
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, errors
@@ -45,6 +46,57 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return None
 
 
+def current_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop of the `eval_async` that is around, or else the one that runs in this thread."""
+    call = _call.get()
+    return _running_loop() if call is None else call.loop
+
+
+class _Pump:
+    """Runs what V8 has queued for an isolate, as long as somebody on the loop waits for a promise of it."""
+
+    LEAST_PAUSE, MOST_PAUSE = 0.001, 0.05  # seconds
+
+    def __init__(self, isolate: Isolate, loop: asyncio.AbstractEventLoop) -> None:
+        self._isolate = weakref.ref(isolate)
+        self.loop = loop
+        self._waiting = 0
+        self._pause = self.LEAST_PAUSE
+        self._handle: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> None:
+        self._waiting += 1
+        self._pause = self.LEAST_PAUSE
+        if self._handle is None:
+            self._handle = self.loop.call_later(self._pause, self._turn)
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._waiting -= 1
+        if self._waiting == 0 and self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _turn(self) -> None:
+        self._handle = None
+        isolate = self._isolate()
+        if isolate is None or isolate.closed or not self._waiting:
+            return
+        working = not isolate._busy and isolate.run_pending_tasks(wait=0)
+        self._pause = self.LEAST_PAUSE if working else min(2 * self._pause, self.MOST_PAUSE)
+        if self._waiting and self._handle is None:
+            self._handle = self.loop.call_later(self._pause, self._turn)
+
+
+_pumps: weakref.WeakKeyDictionary[Isolate, _Pump] = weakref.WeakKeyDictionary()
+
+
+def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
+    pump = _pumps.get(isolate)
+    if pump is None or pump.loop is not loop:
+        pump = _pumps[isolate] = _Pump(isolate, loop)
+    return pump
+
+
 async def wait(promise: JSPromise) -> Any:
     """Wait until `promise` is settled; its value, or what it was rejected with is raised."""
     if promise.state == "pending":
@@ -56,7 +108,8 @@ async def wait(promise: JSPromise) -> Any:
                 loop.call_soon_threadsafe(_wake, future)
 
         promise._when_settled(settled)
-        await future
+        with _pump(promise._isolate, loop):
+            await future
     return promise.result()
 
 
@@ -69,7 +122,7 @@ def promise_for(context: Context, awaitable: Awaitable[Any]) -> JSPromise:
     """A promise of `context` that settles as `awaitable` does, on the loop of the `eval_async` around or that runs."""
     call = _call.get()
     running = _running_loop()
-    loop = running if call is None else call.loop
+    loop = current_loop()
     if loop is None:
         if hasattr(awaitable, "close"):
             awaitable.close()  # a coroutine that nobody will await
@@ -184,8 +237,7 @@ class _Stop:
 def report_rejection(error: BaseException) -> None:
     """Say that a promise was rejected with `error` and nobody handled it, as asyncio says such things."""
     message = "a JavaScript promise was rejected, and nobody handles it"
-    call = _call.get()
-    loop = _running_loop() if call is None else call.loop
+    loop = current_loop()
     if loop is not None and not loop.is_closed():
         loop.call_soon_threadsafe(loop.call_exception_handler, {"message": message, "exception": error})
     else:

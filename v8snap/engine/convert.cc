@@ -77,6 +77,7 @@ class DeepCopy {
       : context_(context), isolate_(context.isolate().v8), local_(context.local()) {}
 
   PyRef copy(v8::Local<v8::Value> value) {
+    value = unwrapped(value);
     if (is_primitive(value)) return checked(primitive_to_python(isolate_, value));
     if (!has_data(value)) return checked(to_python(context_, value));
     check_native_stack();
@@ -117,6 +118,15 @@ class DeepCopy {
     return value->IsObject() && !value->IsFunction() && !value->IsPromise() && !value->IsDate() && !value->IsRegExp() &&
            !value->IsNativeError() && !value->IsWeakMap() && !value->IsWeakSet() && !value->IsSymbolObject() &&
            !value->IsMapIterator() && !value->IsSetIterator() && !value->IsGeneratorObject();
+  }
+
+  // What `new Number(3)` and its like hold.
+  v8::Local<v8::Value> unwrapped(v8::Local<v8::Value> value) const {
+    if (value->IsNumberObject()) return v8::Number::New(isolate_, value.As<v8::NumberObject>()->ValueOf());
+    if (value->IsStringObject()) return value.As<v8::StringObject>()->ValueOf();
+    if (value->IsBooleanObject()) return v8::Boolean::New(isolate_, value.As<v8::BooleanObject>()->ValueOf());
+    if (value->IsBigIntObject()) return value.As<v8::BigIntObject>()->ValueOf();
+    return value;
   }
 
   v8::Local<v8::Value> get(v8::Local<v8::Object> object, v8::Local<v8::Value> key) {

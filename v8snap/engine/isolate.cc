@@ -7,8 +7,9 @@ namespace v8snap {
 
 namespace {
 
-// V8 asks for more heap before it would die: it gets some to unwind with, and JavaScript is stopped.
-constexpr size_t kHeadroom = 256u << 20;
+// V8 asks for more heap before it would die: it gets what one built-in function, which can't be interrupted, may still
+// want (an array at its longest takes 1 GiB, and is copied as it grows), and JavaScript is stopped after that.
+constexpr size_t kHeadroom = size_t{4} << 30;
 
 // Of a stack trace.
 constexpr int kMostFrames = 50;

@@ -27,6 +27,8 @@ __all__ = ["Timers", "call"]
 NOW = float("-inf")
 #: Seconds that a loop may be late.
 TOLERANCE = 0.001
+#: Seconds until a loop looks again whether another thread still uses the isolate.
+BUSY_PAUSE = 0.002
 
 
 def call(natives: Natives, operation: str, token: int, timer: int, delay: float = 0) -> None:
@@ -41,6 +43,12 @@ def call(natives: Natives, operation: str, token: int, timer: int, delay: float 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     asyncio = sys.modules.get("asyncio")  # where nobody imported it, no loop runs
     return None if asyncio is None else asyncio._get_running_loop()
+
+
+def _loop_for_timers() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs, or that of the `eval_async` around, which is another thread's."""
+    promises = sys.modules.get("v8snap.promises")
+    return _running_loop() if promises is None else promises.current_loop()
 
 
 @dataclass(order=True, slots=True)
@@ -107,7 +115,7 @@ class Timers:
 
     def set(self, timer: int, delay: float) -> None:
         """Have one fired in `delay` seconds, or before all others where that is negative."""
-        loop = _running_loop()
+        loop = _loop_for_timers()
         with self._changed:
             if self._closed:
                 raise ClosedError("this context is closed")
@@ -118,8 +126,13 @@ class Timers:
                 self._queues[loop] = _Queue(self._waiting)
             self._queues[loop].add(entry)
             self._changed.notify_all()
-        if loop is not None:
+        if loop is None:
+            return
+        if _running_loop() is loop:
             self._wake(loop)
+        else:
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(self._wake, loop)
 
     def clear(self, timer: int) -> None:
         """Have one not fired."""
@@ -206,6 +219,10 @@ class Timers:
         """Fire those of a loop's timers that are due. What one throws goes to the loop's exception handler."""
         with self._changed:
             self._handles.pop(loop, None)
+        context = self._context()
+        if context is not None and not context.closed and context.isolate._busy:
+            loop.call_later(BUSY_PAUSE, _run_on_loop, weakref.ref(self), loop)  # the loop doesn't wait for JavaScript
+            return
         try:
             for timer in self._round([queue for at, queue in self._queues.items() if at is loop]):
                 try:
