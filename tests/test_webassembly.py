@@ -1,5 +1,6 @@
 """WebAssembly in plain and restored contexts: it settles, it is stopped, and nothing in it ends the process."""
 
+import asyncio
 import json
 import threading
 import time
@@ -354,3 +355,48 @@ def test_wasm_is_profiled(ctx):
     with ctx.isolate.cpu_profile() as profile, pytest.raises(v8snap.JSTimeoutError):
         ctx.eval("wasm.spin()", timeout=0.1)
     assert sum(node["hitCount"] for node in profile.nodes if node["callFrame"]["url"].startswith("wasm:")) > 3
+
+
+def test_memory_is_shared_with_python(any_ctx):
+    memory = any_ctx.eval("globalThis.memory = new WebAssembly.Memory({initial: 1, maximum: 4}); memory")
+    view = memoryview(memory.buffer)
+    view[:3] = b"abc"
+    assert any_ctx.eval("[...new Uint8Array(memory.buffer, 0, 3)].join()") == "97,98,99"
+    old = memory.buffer
+    any_ctx.eval("memory.grow(1); new Uint8Array(memory.buffer)[0] = 7")
+    assert (old.detached, len(old), len(memory.buffer)) == (True, 0, 2 * 65536)
+    with pytest.raises(BufferError):
+        memoryview(old)
+    assert (view[1], memoryview(memory.buffer)[0]) == (98, 7)
+
+
+def test_a_view_outlives_memory_and_isolate():
+    with Isolate() as iso, iso.new_context() as ctx:
+        view = memoryview(ctx.eval("globalThis.memory = new WebAssembly.Memory({initial: 1}); memory").buffer)
+        view[0] = 5
+        ctx.eval("memory = null")
+        iso.low_memory_notification()
+    assert (view[0], len(view)) == (5, 65536)
+
+
+def test_shared_memory():
+    with Isolate() as iso, iso.new_context() as ctx:
+        memory = ctx.eval("new WebAssembly.Memory({initial: 1, maximum: 2, shared: true})")
+        assert isinstance(memory.buffer, v8snap.JSArrayBuffer)
+        memoryview(memory.buffer)[0] = 9
+        assert ctx.eval("(m) => new Uint8Array(m.buffer)[0]")(memory) == 9
+        assert list(ctx.eval("(m) => new Uint8Array(m.buffer, 0, 2)")(memory)) == [9, 0]
+
+
+def test_asynchronous_instantiation_is_awaited(any_ctx):
+    async def main():
+        source = f"WebAssembly.instantiate(new Uint8Array({list(ARITHMETIC)}))"
+        instantiated = await asyncio.wait_for(any_ctx.eval(source), 20)
+        assert instantiated.instance.exports.add(40, 2) == 42
+        assert await any_ctx.eval_async(f"{source}.then((made) => made.instance.exports.add(1, 2))", timeout=20) == 3
+
+    asyncio.run(main())
+    compiling = f"WebAssembly.compile(new Uint8Array({list(ARITHMETIC)}))"
+    any_ctx.eval(f"globalThis.done = 0; {compiling}.then(() => {{ done = 1 }})")
+    assert any_ctx.run_until_idle(20) is True
+    assert any_ctx.eval("done") == 1
