@@ -322,7 +322,7 @@ def test_bombs_end_in_errors(child_ok, room):
         import resource, sys, json, v8snap
         room, code, bombs = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
         if room == "the address space":
-            resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+            resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
         for name, bomb in bombs.items():
             with v8snap.Isolate(heap_limit=2**27) as iso, iso.new_context() as ctx:
                 ctx.globals["bytes"] = code

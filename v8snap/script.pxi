@@ -94,9 +94,8 @@ cdef class Script:
         """V8's compiled code for this script as bytes, for ``Context.compile(..., cached_data=...)``.
 
         It has the functions that are compiled by now: those that V8 compiled at once, those that have run, all of them
-        after ``compile(..., eager=True)``. It fits this build of V8 and these flags only, in any process. Before V8 12 it
-        fits only isolates started from the same snapshot, or from one with the same read-only heap, and those started
-        without any only when it was made in such a one. Treat it as code.
+        after ``compile(..., eager=True)``. It fits this build of V8 and these flags only, in any process, and isolates
+        with the same read-only heap: those from the same snapshot, or those from none. Treat it as code.
 
         Returns
         -------
@@ -117,8 +116,8 @@ cdef class Script:
     def cache_rejected(self):
         """Whether the code cache it was compiled with was refused: bool, or None where none was given.
 
-        It is refused where V8's build or flags are others, where the source is, where it was damaged, and before V8 12
-        where the isolate was started from another snapshot than the one that made it.
+        It is refused where V8's build or flags are others, where the source is, where it was damaged, and where the
+        isolate that made it has another read-only heap, being started from another snapshot.
         """
         if not self._had_cache:
             return None
