@@ -49,6 +49,7 @@ __version__ = V8SNAP_VERSION_STRING.decode()
 
 include "process.pxi"
 include "blob_buffer.pxi"
+include "isolate_options.pxi"
 include "isolate.pxi"
 include "context.pxi"
 include "script.pxi"

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "python.hpp"
 #include "v8_compat.hpp"
 #include "v8snap/buffer.hpp"
 #include "v8snap/collection.hpp"
@@ -35,85 +36,6 @@ class IsolateImpl;
 class ContextImpl;
 class ValueImpl;
 class CpuSampling;
-
-unsigned long python_main_thread();
-
-// ---------------------------------------------------------------- Python
-
-// An owned reference. Destroyed with the GIL held.
-class PyRef {
- public:
-  PyRef() = default;
-  explicit PyRef(PyObject* owned) : object_(owned) {}
-  PyRef(PyRef&& other) noexcept : object_(other.release()) {}
-  PyRef& operator=(PyRef&& other) noexcept {
-    PyObject* old = object_;
-    object_ = other.release();
-    Py_XDECREF(old);
-    return *this;
-  }
-  ~PyRef() { Py_XDECREF(object_); }
-
-  static PyRef borrow(PyObject* object) {
-    Py_XINCREF(object);
-    return PyRef(object);
-  }
-  PyObject* get() const { return object_; }
-  PyObject* release() { return std::exchange(object_, nullptr); }
-  explicit operator bool() const { return object_ != nullptr; }
-
- private:
-  PyObject* object_ = nullptr;
-};
-
-// The result of a C-API call that gives a new reference, or PythonError.
-PyRef checked(PyObject* owned);
-// The same for calls that return -1 on failure.
-int checked(int status);
-// From UTF-8 as V8 gives it, with lone surrogates. New reference, or null with an error set.
-PyObject* text_to_python(const std::string& text);
-// Python's current exception with its traceback; there is none afterwards.
-PyRef take_python_exception();
-
-// While the interpreter ends, a thread that asks for the GIL never gets it: these then stop the thread for good,
-// because Python would unwind it through destructors and V8's frames.
-void take_gil(PyThreadState* state);
-// From now on that goes for every other thread; how many are stopped so far.
-void leave_threads_behind() noexcept;
-int threads_left_behind() noexcept;
-PyGILState_STATE take_gil();
-
-// Changes in the child at each fork.
-unsigned long fork_generation();
-// In the child of a fork in the middle of V8's work: V8's frames are below, and V8's memory is not there.
-[[noreturn]] void end_forked_child();
-// The same where `isolate` was made before the fork.
-void end_forked_child(const IsolateImpl& isolate);
-
-class GilRelease {
- public:
-  GilRelease() : state_(PyEval_SaveThread()) {}
-  ~GilRelease() { take_gil(state_); }
-  GilRelease(const GilRelease&) = delete;
-
- private:
-  PyThreadState* state_;
-};
-
-// For Python code in the middle of V8's: ends a child that was forked there.
-class GilHold {
- public:
-  GilHold() : state_(take_gil()) {}
-  ~GilHold() {
-    if (forks_ != fork_generation()) end_forked_child();
-    PyGILState_Release(state_);
-  }
-  GilHold(const GilHold&) = delete;
-
- private:
-  PyGILState_STATE state_;
-  unsigned long forks_ = fork_generation();
-};
 
 // ---------------------------------------------------------------- process
 
