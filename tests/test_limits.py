@@ -180,3 +180,72 @@ def test_no_room_in_the_address_space(child_ok, beside_another):
         print(v8snap.Isolate().new_context().eval("1 + 1"))
     """
     assert child_ok(code) == "refused refused 2\n"
+
+
+def test_stack_overflow_at_any_depth_of_pythons_own(child_ok):
+    code = """
+        import sys, v8snap
+        sys.setrecursionlimit(100_000)
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            overflow = ctx.eval("(function f() { return f() + 1 })")
+            def deep(n):
+                return deep(n - 1) if n else overflow()
+            for depth in (0, 500, 20_000):
+                try:
+                    deep(depth)
+                except v8snap.JSError as error:
+                    print(error.name)
+            ctx.globals["down"] = lambda n: ctx.eval(f"down({n - 1})") if n else overflow()
+            try:
+                ctx.eval("down(50)")
+            except v8snap.JSError as error:
+                print(error.name)
+            print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code).split() == ["RangeError"] * 4 + ["2"]
+
+
+BUFFER_BOMBS = [
+    "const all = []; for (;;) all.push(new Uint8Array(2 ** 20))",
+    "let b = new Uint8Array(8); for (;;) { const c = new Uint8Array(b.length * 2); c.set(b); b = c }",
+    "new Float64Array(2 ** 27)",
+    "const all = []; for (;;) all.push(new Array(1000).fill(0.5))",
+    "new Array(5e7).fill(0)",
+    "let s = 'x'; const all = []; for (;;) { s = (s + s).slice(0, 1e6) + all.length; all.push(s.toUpperCase()) }",
+]
+
+
+@pytest.mark.parametrize("bomb", BUFFER_BOMBS)
+def test_bombs_of_other_kinds(child_ok, bomb):
+    code = """
+        import sys, v8snap
+        with v8snap.Isolate(heap_limit=64 * 2**20) as iso:
+            with iso.new_context() as ctx:
+                try:
+                    ctx.eval("{" + sys.argv[1] + "}", timeout=30)
+                except v8snap.JSMemoryError:
+                    print("stopped")
+            iso.low_memory_notification()
+            print(iso.new_context().eval("1 + 1"))
+    """
+    assert child_ok(code, bomb).split() == ["stopped", "2"]
+
+
+def test_control_c_stops_eval_async(child_ok):
+    code = """
+        import asyncio, os, signal, threading, time, v8snap
+        async def main(ctx):
+            await ctx.eval_async("for (;;);")
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            sent = []
+            def interrupt():
+                sent.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGINT)
+            threading.Timer(0.2, interrupt).start()
+            try:
+                asyncio.run(main(ctx))
+            except KeyboardInterrupt:
+                print(time.monotonic() - sent[0] < 0.3)
+            print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code).split() == ["True", "2"]
