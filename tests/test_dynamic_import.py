@@ -5,8 +5,7 @@ import pytest
 import v8snap
 from v8snap import Isolate
 
-OLD = int(v8snap.v8_version().split(".")[0]) < 12
-WITH = "assert" if OLD else "with"
+WITH = "assert" if int(v8snap.v8_version().split(".")[0]) < 11 else "with"
 MODULES = {
     "main.js": "export const x = 1; export const load = (name) => import(name)",
     "lib/b.js": "import {x} from '../main.js'; export const y = x + 1; export const next = () => import('./c.js')",

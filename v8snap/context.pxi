@@ -245,7 +245,7 @@ cdef class Context:
             In a creator's context, where this build of V8 can't have modules in a snapshot.
         ClosedError
 
-        Imports with the attribute ``type: "json"`` (``assert`` up to V8 11, ``with`` from 12 on) get a module whose
+        Imports with the attribute ``type: "json"`` (``assert`` in V8 10, ``with`` from 11 on) get a module whose
         ``default`` is the parsed source.
         """
         self._ptr()
