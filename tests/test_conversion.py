@@ -320,3 +320,106 @@ def test_any_memory_comes_back_the_same(data, offset, format):
         typed = ctx.to_js(memoryview(data).cast(format))
         assert bytes(typed) == data
         assert bytes(ctx.eval("(t, n) => t.subarray(n)")(typed, offset)) == data[offset * size :]
+
+
+# ---------------------------------------------------------------- hostile ones
+
+
+def test_an_int_with_methods_of_its_own(ctx):
+    class Other:
+        def bit_length(self):
+            return 64 * 10**6
+
+        def to_bytes(self, *args):
+            return b"x"
+
+    class Hostile(int):
+        def __abs__(self):
+            return Other()
+
+        bit_length = to_bytes = None
+
+    same = ctx.eval("(x) => x")
+    assert same(Hostile(2**70)) == 2**70
+    assert same(Hostile(-(2**70))) == -(2**70)
+
+
+def test_small_typed_arrays_at_the_heap_limit(child_ok):
+    code = """
+        import v8snap
+        limit = 32 * 2**20
+        with v8snap.Isolate(heap_limit=limit) as iso, iso.new_context() as ctx:
+            ctx.eval(f"const small = new Uint8Array(8), big = new ArrayBuffer({limit} - 4)")
+            print(ctx.eval("small.buffer.byteLength"), len(memoryview(ctx.eval("new Uint8Array(4)"))))
+    """
+    assert child_ok(code).split() == ["8", "4"]
+
+
+def test_a_view_of_webassembly_memory_after_a_fork(child_ok):
+    code = """
+        import os, v8snap
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            view = memoryview(ctx.eval("new WebAssembly.Memory({initial: 1}).buffer"))
+            view[0] = 3
+            pid = os.fork()
+            if pid == 0:
+                os._exit(view[0])
+            print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    """
+    assert child_ok(code) == "3\n"
+
+
+def test_more_rows_than_arrays_can_be_made_for(ctx):
+    with pytest.raises(v8snap.ConversionError, match="rows"):
+        ctx.to_js(np.empty((2**40, 0), np.uint8))
+
+
+def test_numpys_dates(ctx):
+    date = datetime.datetime(2020, 1, 1, tzinfo=UTC)
+    assert ctx.to_js([np.datetime64("2020-01-01"), np.datetime64("2020-01-01T00:00:00.000001")]).to_py() == [date, date]
+    assert ctx.eval("(d) => isNaN(d)")(np.datetime64("NaT")) is True
+    for wrong in (np.timedelta64(1, "s"), np.complex64(1), np.float16(1), np.array([1j], dtype="complex64")):
+        with pytest.raises(v8snap.ConversionError):
+            ctx.to_js(wrong)
+
+
+def test_array_edits_are_whole_or_nothing(ctx):
+    array = ctx.eval("globalThis.a = [1, 2, 3, 4]; a")
+    for edit in (
+        lambda: array.__setitem__(slice(0, 0), [7, object()]),
+        lambda: array.insert(1, object()),
+        lambda: array.extend([5, object()]),
+        lambda: array.append(object()),
+    ):
+        with pytest.raises(v8snap.ConversionError):
+            edit()
+        assert array.to_py() == [1, 2, 3, 4]
+    array[1:3] = [5, 6, 7]
+    array.insert(-1, 8)
+    del array[0]
+    del array[::2]
+    array.reverse()
+    assert array.to_py() == [8, 6]
+
+
+def test_array_edits_leave_other_elements_alone(ctx):
+    array = ctx.eval("globalThis.date = new Date(0); globalThis.a = [1, date, , 4]; a")
+    array.insert(0, 0)
+    del array[1]
+    assert ctx.eval("a[1] === date && !(2 in a) && a.length === 4") is True
+
+
+def test_the_end_of_a_long_sparse_array(ctx):
+    array = ctx.eval("globalThis.a = []; a.length = 5e7; a")
+    ctx.isolate.timeout = 5
+    assert array.pop() is v8snap.undefined
+    assert len(array) == 5 * 10**7 - 1
+    assert ctx.eval("Object.keys(a).length") == 0
+
+
+def test_patterns_match_arrays(ctx):
+    match ctx.eval("[1, [2, 3]]"):
+        case [first, [*rest]]:
+            assert (first, rest) == (1, [2, 3])
+        case _:
+            pytest.fail("no sequence")

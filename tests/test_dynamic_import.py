@@ -188,3 +188,95 @@ def test_in_a_helper():
     )
     with Isolate(blob) as iso:
         assert iso.new_context().globals["m"] == 3
+
+
+# ---------------------------------------------------------------- top-level await: V8 dies of what comes between
+
+
+STOPS = {
+    "a slow callback": "load()",
+    "a slow built-in": "'a'.repeat(2 ** 24).replace(/a/g, 'b')",
+    "a loop": "for (;;);",
+}
+
+
+@pytest.mark.parametrize("dependency", STOPS.values(), ids=STOPS)
+def test_a_stop_before_a_module_that_awaits(child_ok, dependency):
+    code = """
+        import sys, time, v8snap
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            ctx.globals["load"] = lambda: time.sleep(0.3)
+            sources = {"a": 'import "b"; export default await 1', "b": sys.argv[1]}
+            try:
+                ctx.import_module("a", resolve=sources, timeout=0.1)
+            except v8snap.JSTimeoutError:
+                print("stopped")
+            sources["b"] = ""
+            print(ctx.import_module("a", resolve=sources).default)
+    """
+    assert child_ok(code, dependency).split() == ["stopped", "1"]
+
+
+def test_an_interrupt_before_a_module_that_awaits(child_ok):
+    code = """
+        import v8snap
+        def load():
+            raise KeyboardInterrupt
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            ctx.globals["load"] = load
+            try:
+                ctx.import_module("a", resolve={"a": 'import "b"; await 1', "b": "load()"})
+            except KeyboardInterrupt:
+                print("interrupted")
+            print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code).split() == ["interrupted", "2"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "Promise.prototype.constructor = null",
+        "Promise.prototype.constructor = class { }",
+        "Object.defineProperty(Promise.prototype, 'constructor', {get() { throw 1 }})",
+        "Object.defineProperty(Promise, Symbol.species, {get() { throw 1 }})",
+        "Promise[Symbol('Symbol.species')] = 1",
+    ],
+)
+def test_promises_that_top_level_await_would_die_of(child_ok, change):
+    code = """
+        import sys, v8snap
+        with v8snap.Isolate() as iso, iso.new_context() as ctx:
+            ctx.eval(sys.argv[1])
+            ctx.resolve = {"a": "await 1", "b": "export default 2"}
+            for load in (lambda: ctx.import_module("a"), lambda: ctx.eval("import('a')").result()):
+                try:
+                    load()
+                except v8snap.SnapshotError as error:
+                    print("top-level await" in str(error))
+            print(ctx.import_module("b").default)
+    """
+    assert child_ok(code, change).split() == ["True", "True", "2"]
+
+
+def test_the_order_of_evaluation_is_the_languages(ctx):
+    log = []
+    ctx.globals["log"] = log.append
+    sources = {
+        "root": "import './slow.js'; import './sync.js'; import './last.js'; log('root')",
+        "slow.js": "log('slow starts'); await null; log('slow ends')",
+        "sync.js": "log('sync')",
+        "last.js": "import './slow.js'; log('last')",
+    }
+    ctx.import_module("root", resolve=sources)
+    assert log == ["slow starts", "sync", "slow ends", "last", "root"]
+
+
+def test_json_and_javascript_of_one_name_are_two_modules(ctx):
+    sources = {
+        "one": "export * as m from './d'",
+        "two": f"import * as m from './d' {WITH} {{type: 'json'}}; export {{m}}",
+        "d": "7",
+    }
+    assert list(ctx.import_module("one", resolve=sources).m) == []
+    assert ctx.import_module("two", resolve=sources).m.default == 7

@@ -249,3 +249,17 @@ def test_control_c_stops_eval_async(child_ok):
             print(ctx.eval("1 + 1"))
     """
     assert child_ok(code).split() == ["True", "2"]
+
+
+def test_after_a_bomb_other_contexts_go_on():
+    with Isolate(heap_limit=64 * 2**20) as iso:
+        one, other = iso.new_context(), iso.new_context()
+        call = other.eval("() => 1")
+        with pytest.raises(v8snap.JSMemoryError):
+            one.eval("(() => { const all = []; for (;;) all.push(new Array(1e6).fill(1.5)) })()")
+        assert call() == 1
+
+
+def test_a_loop_of_built_ins_is_stopped(ctx):
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval("for (;;) new Array(1000).fill(0.5)", timeout=0.5)

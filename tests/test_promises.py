@@ -369,3 +369,95 @@ def test_promises_in_a_snapshot_settle_after_it(run):
             assert await ctx.globals["result"] == 2
 
     run(main())
+
+
+# ---------------------------------------------------------------- eval_async is in charge of all that comes of it
+
+
+LATER = {
+    "after an await": "(async () => { await nap(0.01); for (;;); })()",
+    "in a timer": "new Promise(() => setTimeout(() => { for (;;); }, 1))",
+    "in a microtask": "Promise.resolve().then(() => { for (;;); })",
+    "in a hostile constructor": (
+        "Object.defineProperty(Promise.prototype, 'constructor', {get() { for (;;); }}); new Promise(() => 0)"
+    ),
+}
+
+
+@pytest.mark.parametrize("source", LATER.values(), ids=LATER)
+def test_endless_javascript_later_on_is_stopped(run, source):
+    async def main():
+        with Isolate() as iso, iso.new_context(host=["timers"]) as ctx:
+            ctx.globals["nap"] = asyncio.sleep
+            with pytest.raises(v8snap.JSTimeoutError):
+                await ctx.eval_async(source, timeout=0.2)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(ctx.eval_async(source), 0.2)
+            assert ctx.eval("1 + 1") == 2
+
+    run(main())
+
+
+def test_the_loop_goes_on_while_others_use_the_isolate(ctx, run):
+    async def main():
+        other = asyncio.create_task(ctx.eval_async("for (;;);", timeout=0.4))
+        await asyncio.sleep(0.05)
+        waiting = asyncio.create_task(ctx.eval_async("Promise.resolve(5)"))
+        ticks = 0
+        while not other.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        with pytest.raises(v8snap.JSTimeoutError):
+            await other
+        assert ticks > 10
+        assert await waiting == 5
+
+    run(main())
+
+
+@pytest.mark.parametrize("close", ["context", "isolate"])
+def test_closing_wakes_those_who_wait(run, close):
+    async def main():
+        iso = Isolate()
+        ctx = iso.new_context()
+        ctx.globals["nap"] = asyncio.sleep
+        waiting = [
+            asyncio.ensure_future(ctx.eval("new Promise(() => 0)")),
+            asyncio.ensure_future(ctx.eval_async("new Promise(() => 0)")),
+            asyncio.ensure_future(ctx.eval_async("nap(0.2)")),
+        ]
+        await asyncio.sleep(0.05)
+        (ctx if close == "context" else iso).close()
+        for each in waiting:
+            with pytest.raises(v8snap.ClosedError):
+                await asyncio.wait_for(each, 5)
+        iso.close()
+
+    run(main())
+
+
+def test_functions_are_called_without_holding_up_the_loop(ctx, run):
+    async def double(x):
+        await asyncio.sleep(0.001)
+        return 2 * x
+
+    async def main():
+        ctx.globals["double"] = double
+        render = ctx.eval("async (data) => (await double(data.n)) + 1")
+        assert await asyncio.gather(*(render.call_async({"n": n}) for n in range(5))) == [1, 3, 5, 7, 9]
+        assert await ctx.eval("(a, b) => a + b").call_async(1, 2) == 3
+        with pytest.raises(v8snap.JSTimeoutError):
+            await ctx.eval("() => { for (;;); }").call_async(timeout=0.05)
+        with pytest.raises(ValueError, match="positive"):
+            await render.call_async(timeout=0)
+
+    run(main())
+
+
+def test_many_rejections_handled_late_take_no_long(ctx, unhandled):
+    ctx.eval(
+        "const all = []; for (let i = 0; i < 30000; i++) all.push(Promise.reject(i));"
+        "for (const each of all) each.catch(() => 0); 1",
+        timeout=10,
+    )
+    assert unhandled == []

@@ -39,6 +39,7 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
     cbool read_only_heaps_differ() noexcept
     cbool v8_started() noexcept
     unsigned long thread_number() noexcept
+    void set_thread_deadline(double seconds) noexcept
     void set_python_main_thread(unsigned long ident) noexcept
     void stop_javascript_at_exit() noexcept
 
@@ -79,7 +80,8 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         cbool has(object key) except +raise_python_error
         object keys() except +raise_python_error
         Py_ssize_t length() except +raise_python_error
-        void set_length(Py_ssize_t length) except +raise_python_error
+        object elements(Py_ssize_t start, Py_ssize_t stop) except +raise_python_error
+        void splice(Py_ssize_t start, Py_ssize_t removed, object values) except +raise_python_error
         object all_names() except +raise_python_error
         PyObject* iterator() except +raise_python_error
         object call(Value* receiver, object arguments, double timeout) except +raise_python_error

@@ -288,6 +288,10 @@ class _Folder:
         target, star = _match(imports, specifier)
         return self._target(scope, target, star, may_be_package=True)
 
+    def _is_es_module(self, name: str) -> bool:
+        _, description = self._scope(posixpath.dirname(name))
+        return name.endswith(".mjs") or (name.endswith(".js") and description.get("type") == "module")
+
     def _exported(self, package: str, exports: Any, subpath: str, name: str) -> str:
         if not isinstance(exports, dict) or not any(key.startswith(".") for key in exports):
             exports = {".": exports}
@@ -304,7 +308,8 @@ class _Folder:
             for condition, chosen in target.items():
                 if condition in CONDITIONS:
                     found = self._target(package, chosen, star, may_be_package=may_be_package)
-                    if found is not None:
+                    # Bundlers, for whom "browser" is, take ES modules too.
+                    if found is not None and not (condition == "browser" and self._is_es_module(found)):
                         return found
             return None
         if not isinstance(target, str):

@@ -107,7 +107,7 @@ cdef class Context:
             As `eval`.
         """
         from v8snap import promises
-        return await promises.eval_async(self, source, str(name), timeout)
+        return await promises.call_async(self, lambda: self.eval(source, name), timeout)
 
     def _new_promise(self):
         """A pending promise, for Python to settle."""

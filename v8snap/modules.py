@@ -48,7 +48,7 @@ class Finder:
             self._look_up: Callable[[str, str | None], Any] = resolve
         else:
             # The source of a module that is there isn't needed.
-            self._look_up = _in_mapping({**(resolve or {}), **dict.fromkeys(self.known, "")}, self.loaded)
+            self._look_up = _in_mapping({**dict.fromkeys(self.known, ""), **(resolve or {})}, self.loaded)
 
     def __call__(self, specifier: str, importer: str | None) -> tuple[str, str]:
         """Find one module."""

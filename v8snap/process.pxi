@@ -46,6 +46,11 @@ def _thread_number():
     return engine.thread_number()
 
 
+def _set_thread_deadline(seconds):
+    """Stop JavaScript that this thread calls from now on when so many seconds are over; None: don't."""
+    engine.set_thread_deadline(0 if seconds is None else max(float(seconds), 1e-6))
+
+
 def _live_counts():
     """Native objects that are alive in this process: for tests that look for leaks."""
     return engine.live_counts()

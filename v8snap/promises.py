@@ -3,39 +3,119 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import contextvars
 import functools
 import logging
+import threading
+import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, errors
-from v8snap.errors import ClosedError, JSTimeoutError, V8SnapError
+from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError, V8SnapError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from v8snap._v8 import Context, Isolate, JSPromise
 
-__all__ = ["eval_async", "promise_for", "report_rejection", "wait"]
+__all__ = ["call_async", "current_loop", "promise_for", "report_rejection", "runner_for_timers", "wait"]
 
 
 class _Call:
-    """One `eval_async`: the loop it belongs to, and the tasks that JavaScript has started in it."""
+    """One call of JavaScript from a coroutine, with all that comes of it: continuations, timers, tasks on the loop.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    Its JavaScript runs in threads of the loop's executor, one piece after the other, each under what is left of its
+    time. Where one is stopped, whoever waits for the call is told.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, isolate: Isolate, timeout: float | None) -> None:
         self.loop = loop
+        self.isolate = isolate
+        self.end = None if timeout is None else time.monotonic() + timeout
         self.tasks: set[asyncio.Future[Any]] = set()
+        self.over = False
+        self.failed: asyncio.Future[Any] = loop.create_future()
+        self._pieces: collections.deque[Callable[[], object]] = collections.deque()
+        self._context = contextvars.copy_context()
+        self._lock = threading.Lock()
+        self._active = False  # a thread is at it, and will look for more before it ends
+        self._running: asyncio.Future[Any] | None = None
+        self._thread = 0
 
-    async def cancel_tasks(self) -> None:
+    def run_soon(self, piece: Callable[[], object]) -> None:
+        """Have it run in a thread, after what is there already; on the loop's thread only."""
+        with self._lock:
+            self._pieces.append(piece)
+            start, self._active = not self._active, True
+        if start:
+            self._running = self.loop.run_in_executor(None, self._context.copy().run, self._work)
+
+    async def run(self, piece: Callable[[], Any]) -> Any:
+        """The same; what comes of it."""
+        result = self.loop.create_future()
+
+        def work() -> None:
+            try:
+                value = piece()
+            except BaseException as error:
+                self.loop.call_soon_threadsafe(_fail, result, error)
+            else:
+                self.loop.call_soon_threadsafe(_wake, result, value)
+
+        self.run_soon(work)
+        return await result
+
+    def _work(self) -> None:
+        _call.set(self)
+        self._thread = _v8._thread_number()
+        try:
+            while (piece := self._next()) is not None:
+                _v8._set_thread_deadline(None if self.end is None else self.end - time.monotonic())
+                try:
+                    piece()
+                except (JSTimeoutError, JSTerminatedError, JSMemoryError) as error:
+                    self.loop.call_soon_threadsafe(_fail, self.failed, error)
+        finally:
+            _v8._set_thread_deadline(None)
+            self._thread = 0
+
+    def _next(self) -> Callable[[], object] | None:
+        with self._lock:
+            if self.over:
+                self._pieces.clear()
+            self._active = bool(self._pieces)
+            return self._pieces.popleft() if self._active else None
+
+    async def stop(self) -> None:
+        """Terminate what runs, also where it has yet to get its turn, and cancel the tasks."""
+        self.over = True
+        while self._running is not None and not self._running.done():
+            if self._thread:
+                with contextlib.suppress(V8SnapError):
+                    self.isolate._terminate_thread(self._thread)
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([self._running], timeout=0.01)
+        # Those that wait are told, so that JavaScript sees it: where they were cancelled.
+        self.over = False
         tasks = [task for task in self.tasks if not task.done()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.end = time.monotonic() + GRACE
+        while self._running is not None and not self._running.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([self._running])
+        self.over = True
 
 
-#: The `eval_async` that Python code called by JavaScript is in, also in its thread.
+#: Seconds that JavaScript has in all to see that what it awaits was cancelled.
+GRACE = 1.0
+
+#: The call that Python code called by JavaScript is in, also in its thread.
 _call: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("v8snap_call", default=None)
 
 
@@ -47,37 +127,50 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def current_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the `eval_async` that is around, or else the one that runs in this thread."""
+    """The loop of the call that is around, or else the one that runs in this thread."""
     call = _call.get()
     return _running_loop() if call is None else call.loop
 
 
+def runner_for_timers() -> Callable[[Callable[[], object]], object] | None:
+    """What runs a timer that is set now, where it belongs to a call: a function to be called on the loop's thread."""
+    call = _call.get()
+    return None if call is None else call.run_soon
+
+
 class _Pump:
-    """Runs what V8 has queued for an isolate, as long as somebody on the loop waits for a promise of it."""
+    """Runs what V8 has queued for an isolate, as long as somebody on the loop waits for promises of it.
+
+    It also wakes those whose context is closed.
+    """
 
     LEAST_PAUSE, MOST_PAUSE = 0.001, 0.05  # seconds
 
     def __init__(self, isolate: Isolate, loop: asyncio.AbstractEventLoop) -> None:
         self._isolate = weakref.ref(isolate)
         self.loop = loop
-        self._waiting = 0
+        self._waiting: dict[asyncio.Future[Any], JSPromise] = {}
         self._pause = self.LEAST_PAUSE
         self._handle: asyncio.TimerHandle | None = None
 
-    def __enter__(self) -> None:
-        self._waiting += 1
+    @contextlib.contextmanager
+    def waiting(self, future: asyncio.Future[Any], promise: JSPromise) -> Iterator[None]:
+        self._waiting[future] = promise
         self._pause = self.LEAST_PAUSE
         if self._handle is None:
             self._handle = self.loop.call_later(self._pause, self._turn)
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._waiting -= 1
-        if self._waiting == 0 and self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
+        try:
+            yield
+        finally:
+            del self._waiting[future]
+            if not self._waiting and self._handle is not None:
+                self._handle.cancel()
+                self._handle = None
 
     def _turn(self) -> None:
         self._handle = None
+        for future in [future for future, promise in self._waiting.items() if promise.closed]:
+            _wake(future)  # asking the promise says why
         isolate = self._isolate()
         if isolate is None or isolate.closed or not self._waiting:
             return
@@ -97,9 +190,18 @@ def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
     return pump
 
 
-async def wait(promise: JSPromise) -> Any:
+async def _ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
+    """Ask V8 something short: in another thread where the isolate is in use, as the loop doesn't wait for it."""
+    if not isolate.closed and isolate._busy:
+        return await asyncio.get_running_loop().run_in_executor(None, question)
+    return question()
+
+
+async def wait(promise: JSPromise, call: _Call | None = None) -> Any:
     """Wait until `promise` is settled; its value, or what it was rejected with is raised."""
-    if promise.state == "pending":
+    isolate = promise._isolate
+    ask = call.run if call is not None else functools.partial(_ask, isolate)
+    if await ask(lambda: promise.state) == "pending":
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
@@ -107,21 +209,25 @@ async def wait(promise: JSPromise) -> Any:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_wake, future)
 
-        promise._when_settled(settled)
-        with _pump(promise._isolate, loop):
+        await ask(lambda: promise._when_settled(settled))
+        with _pump(isolate, loop).waiting(future, promise):
             await future
-    return promise.result()
+    return await ask(promise.result)
 
 
-def _wake(future: asyncio.Future[None]) -> None:
+def _wake(future: asyncio.Future[Any], value: Any = None) -> None:
     if not future.done():
-        future.set_result(None)
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)
 
 
 def promise_for(context: Context, awaitable: Awaitable[Any]) -> JSPromise:
-    """A promise of `context` that settles as `awaitable` does, on the loop of the `eval_async` around or that runs."""
+    """A promise of `context` that settles as `awaitable` does, on the loop of the call around or that runs."""
     call = _call.get()
-    running = _running_loop()
     loop = current_loop()
     if loop is None:
         if hasattr(awaitable, "close"):
@@ -136,21 +242,24 @@ def promise_for(context: Context, awaitable: Awaitable[Any]) -> JSPromise:
         if call is not None:
             call.tasks.add(task)
             task.add_done_callback(call.tasks.discard)
-        task.add_done_callback(functools.partial(_settle_soon, promise))
+            if call.over:
+                task.cancel()
+        task.add_done_callback(functools.partial(_settle_soon, promise, call))
 
-    if running is loop:
+    if _running_loop() is loop:
         start()
     else:
         loop.call_soon_threadsafe(start)
     return promise
 
 
-def _settle_soon(promise: JSPromise, task: asyncio.Future[Any]) -> None:
-    """Settle it now, or in another thread where the isolate is in use: the loop doesn't wait for JavaScript."""
+def _settle_soon(promise: JSPromise, call: _Call | None, task: asyncio.Future[Any]) -> None:
+    """Settle it in the call that it belongs to, or now; in another thread where the isolate is in use."""
     if promise.closed:
         _ = task.cancelled() or task.exception()  # so that asyncio knows it was looked at
-        return
-    if promise._isolate._busy:
+    elif call is not None and not call.over:
+        call.run_soon(functools.partial(_settle, promise, task))
+    elif promise._isolate._busy:
         task.get_loop().run_in_executor(None, _settle, promise, task)
     else:
         _settle(promise, task)
@@ -169,69 +278,48 @@ def _settle(promise: JSPromise, task: asyncio.Future[Any]) -> None:
         if error is None:
             try:
                 promise._resolve(task.result())
-            except V8SnapError as failed:
+            except ClosedError:
+                raise
+            except (errors.ConversionError, errors.WrongIsolateError) as failed:
                 error = failed
         if error is not None:
             promise._reject(error)
 
 
-async def eval_async(context: Context, source: str, name: str, timeout: float | None) -> Any:
-    """See `Context.eval_async`."""
-    loop = asyncio.get_running_loop()
-    call = _Call(loop)
-    token = _call.set(call)
+async def call_async(context: Context, run: Callable[[], Any], timeout: float | None) -> Any:
+    """Run JavaScript without holding up the loop, and await what it gives; see `Context.eval_async`."""
+    if timeout is not None and not timeout > 0:
+        raise ValueError("timeout is a positive number of seconds, or None")
+    isolate = context.isolate
+    if isolate._is_creators:  # belongs to its thread
+        result = run()
+        return await wait(result) if isinstance(result, _v8.JSPromise) else result
+    call = _Call(asyncio.get_running_loop(), isolate, timeout)
+    work = asyncio.ensure_future(_run_and_wait(call, run))
     try:
-        async with asyncio.timeout(timeout) as limit:
-            result = await _run(context, functools.partial(context.eval, source, name, timeout=timeout))
-            return await wait(result) if isinstance(result, _v8.JSPromise) else result
-    except asyncio.CancelledError:
-        await call.cancel_tasks()
+        await asyncio.wait([work, call.failed], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        if call.failed.done():
+            call.failed.result()
+        raise JSTimeoutError("the script, or what it awaits, took longer than its timeout")
+    except (asyncio.CancelledError, JSTimeoutError, JSTerminatedError, JSMemoryError):
+        await call.stop()
         raise
-    except TimeoutError as error:
-        await call.cancel_tasks()
-        if isinstance(error, JSTimeoutError) or not limit.expired():
-            raise
-        raise JSTimeoutError("the script, or what it awaits, took longer than its timeout") from None
     finally:
-        _call.reset(token)
+        call.over = True
+        if not work.done():
+            work.cancel()
+            with contextlib.suppress(BaseException):
+                await work
+        for each in (work, call.failed):
+            if each.done() and not each.cancelled():
+                each.exception()  # so that asyncio knows it was looked at
 
 
-async def _run(context: Context, run: functools.partial[Any]) -> Any:
-    """Run it in another thread, where it is terminated if this is cancelled."""
-    if context.isolate._is_creators:
-        return run()
-    stop = _Stop()
-
-    def work() -> Any:
-        stop.thread = _v8._thread_number()
-        return None if stop.wanted else run()
-
-    loop = asyncio.get_running_loop()
-    running = loop.run_in_executor(None, contextvars.copy_context().run, work)
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await stop.now(context.isolate, running)
-        raise
-
-
-class _Stop:
-    """Stops what runs in another thread, also where it has yet to get its turn."""
-
-    thread = 0
-    wanted = False
-
-    async def now(self, isolate: Isolate, running: asyncio.Future[Any]) -> None:
-        """Return when it has ended."""
-        self.wanted = True
-        while not running.done():
-            if self.thread:
-                with contextlib.suppress(V8SnapError):
-                    isolate._terminate_thread(self.thread)
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([running], timeout=0.01)
-        if not running.cancelled():
-            running.exception()
+async def _run_and_wait(call: _Call, run: Callable[[], Any]) -> Any:
+    result = await call.run(run)
+    return await wait(result, call) if isinstance(result, _v8.JSPromise) else result
 
 
 def report_rejection(error: BaseException) -> None:

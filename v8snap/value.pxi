@@ -153,7 +153,7 @@ cdef class JSObject(JSValue):
         return f"<JSObject {self._label()}>"
 
 
-def _iterate(iterator):
+def _iterate(JSObject iterator):
     """What a JavaScript iterator gives, closing it where Python stops early."""
     ended = False
     try:
@@ -167,14 +167,20 @@ def _iterate(iterator):
         ended = True
         raise
     finally:
-        if not ended and not iterator.closed and "return" in iterator:
-            iterator["return"]()
+        # Not where another thread has the isolate: the garbage collector may be what ends this.
+        if not ended and not iterator.closed and not iterator._context._isolate._busy:
+            try:
+                if "return" in iterator:
+                    iterator["return"]()
+            except errors.V8SnapError:
+                pass
 
 
 _MISSING = object()
 _Sequence = collections.abc.MutableSequence
 
 
+@cython.collection_type("sequence")
 @cython.no_gc_clear
 cdef class JSArray(JSObject):
     """A JavaScript array: a ``collections.abc.MutableSequence``.
@@ -194,49 +200,53 @@ cdef class JSArray(JSObject):
 
     def __getitem__(self, key):
         if isinstance(key, slice):
-            return [self[i] for i in range(*key.indices(len(self)))]
+            start, stop, step = key.indices(self._ptr().length())
+            return self._ptr().elements(start, stop) if step == 1 else [self[i] for i in range(start, stop, step)]
         if not hasattr(key, "__index__"):
             raise TypeError(f"an array's index is an int or a slice, not {type(key).__name__}")
         value = self._get(self._index(key))
         return undefined if value is _MISSING else value
 
     def __setitem__(self, key, value):
-        if isinstance(key, slice):
+        if not isinstance(key, slice):
+            self._ptr().set(self._index(key), value)
+            return
+        start, stop, step = key.indices(self._ptr().length())
+        if step == 1:
+            self._ptr().splice(start, max(stop - start, 0), tuple(value))
+        else:
             copy = list(self)
             copy[key] = value
-            self._replace(copy)
-        else:
-            self._ptr().set(self._index(key), value)
+            self._ptr().splice(0, self._ptr().length(), tuple(copy))
 
     def __delitem__(self, key):
-        copy = list(self)
-        del copy[key]
-        self._replace(copy)
-
-    cdef _replace(self, list elements):
-        self._ptr().set_length(len(elements))
-        for i, element in enumerate(elements):
-            self._ptr().set(i, element)
+        if not isinstance(key, slice):
+            self._ptr().splice(self._index(key), 1, ())
+            return
+        places = range(*key.indices(self._ptr().length()))
+        for place in reversed(places) if places.step > 0 else places:
+            self._ptr().splice(place, 1, ())
 
     def insert(self, index, value):
         """Insert before `index`, as ``list.insert``."""
-        copy = list(self)
-        copy.insert(index, value)
-        self._replace(copy)
+        cdef Py_ssize_t length = self._ptr().length()
+        start, _, _ = slice(index, None).indices(length)
+        self._ptr().splice(start, 0, (value,))
 
     def append(self, value):
         """Append an element."""
-        self._ptr().set(self._ptr().length(), value)
+        self._ptr().splice(self._ptr().length(), 0, (value,))
 
     def __iter__(self):
         # The length is asked anew each time, as for a list that grows.
         index = 0
         while index < self._ptr().length():
-            yield self[index]
-            index += 1
+            for element in self._ptr().elements(index, index + _AT_ONCE):
+                yield element
+                index += 1
 
     def __reversed__(self):
-        return reversed(list(self))
+        return reversed(self[:])
 
     def __iadd__(self, values):
         self.extend(values)
@@ -250,20 +260,23 @@ cdef class JSArray(JSObject):
 
     def clear(self):
         """Remove all elements."""
-        self._replace([])
+        self._ptr().splice(0, self._ptr().length(), ())
 
     def extend(self, values):
-        """Append each of `values`, which may be this array itself."""
-        for value in list(values):
-            self.append(value)
+        """Append each of `values`, which may be this array itself: all of them or, where one can't be converted, none."""
+        self._ptr().splice(self._ptr().length(), 0, tuple(values))
+
+    def reverse(self):
+        """Reverse it in place."""
+        self[:] = self[::-1]
 
     count = _Sequence.count
     index = _Sequence.index
     pop = _Sequence.pop
     remove = _Sequence.remove
-    reverse = _Sequence.reverse
 
 
+_AT_ONCE = 64
 _Sequence.register(JSArray)
 
 
@@ -293,6 +306,14 @@ cdef class JSFunction(JSObject):
         if self._receiver is not None:
             receiver = self._receiver._ptr()
         return self._ptr().call(receiver, args, _checked_timeout(timeout))
+
+    async def call_async(self, *args, timeout=None):
+        """Call it without holding up the asyncio loop, and await what it gives if that is a promise.
+
+        As `Context.eval_async`; `timeout` in seconds.
+        """
+        from v8snap import promises
+        return await promises.call_async(self._context, lambda: self(*args), timeout)
 
     def call(self, this, *args, timeout=None):
         """Call it with `this`: a proxy, or None for undefined; `timeout` in seconds.

@@ -29,6 +29,9 @@ bool v8_started();
 // A number for the calling thread that is never used again, unlike the system's ids.
 unsigned long thread_number();
 
+// JavaScript that this thread calls from now on is stopped when so many seconds are over; 0: it isn't.
+void set_thread_deadline(double seconds) noexcept;
+
 // Which thread Python runs signal handlers in (threading's ident): at import, and again after a fork.
 void set_python_main_thread(unsigned long ident);
 

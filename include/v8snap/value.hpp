@@ -43,7 +43,10 @@ class Value {
   virtual PyObject* keys() = 0;
   // Array length, or the number of keys().
   virtual Py_ssize_t length() = 0;
-  virtual void set_length(Py_ssize_t length) = 0;
+  // An array's elements from `start` to `stop`, converted: list. Holes are undefined.
+  virtual PyObject* elements(Py_ssize_t start, Py_ssize_t stop) = 0;
+  // Puts `values` (a tuple), all converted before anything changes, in the place of `removed` elements of an array.
+  virtual void splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) = 0;
   // Own keys and inherited ones up to Object.prototype that are Python identifiers or not, enumerable or not: set of
   // str.
   virtual PyObject* all_names() = 0;

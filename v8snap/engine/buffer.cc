@@ -1,6 +1,8 @@
 // ArrayBuffers and views on them: their memory for Python, and Python's memory for them.
 #include "v8snap/buffer.hpp"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 
@@ -12,7 +14,9 @@ namespace v8snap {
 
 bool BufferAllocator::take(size_t length) {
   const size_t before = used_.fetch_add(length);
-  if (limit_ == 0 || before + length <= limit_) return true;
+  // V8 dies where a small typed array that it kept in its own heap gets no memory.
+  constexpr size_t kAlwaysGiven = 4096;
+  if (limit_ == 0 || before + length <= limit_ || length <= kAlwaysGiven) return true;
   used_ -= length;
   refused_ = true;
   return false;
@@ -130,10 +134,20 @@ std::unique_ptr<BufferViewImpl> view_of(const IsolateImpl& isolate, v8::Local<v8
 
 }  // namespace
 
+// V8 keeps a WebAssembly memory out of children made by fork; what Python sees should be there.
+void take_along_to_forks(const BufferView& view) {
+  constexpr uintptr_t kPage = 4096;
+  const auto start = reinterpret_cast<uintptr_t>(view.data());
+  const auto length = static_cast<size_t>(view.byte_length());
+  if (start % kPage == 0 && length > 0 && length % kPage == 0) madvise(view.data(), length, MADV_DOFORK);
+}
+
 std::unique_ptr<BufferView> view_buffer(Value& value) {
   auto& self = static_cast<ValueImpl&>(value);
   Visit visit(self.context());
-  return view_of(self.isolate(), self.local());
+  auto view = view_of(self.isolate(), self.local());
+  take_along_to_forks(*view);
+  return view;
 }
 
 bool buffer_detached(Value& value) {
@@ -234,6 +248,12 @@ class FromBuffer {
     if (bytes_.size() > compat::kMostTypedArrayBytes) {
       throw Error(ErrorCode::kConversion, "the buffer is longer than a typed array can be");
     }
+    constexpr Py_ssize_t kMostRows = Py_ssize_t{1} << 22;
+    Py_ssize_t rows = 1;
+    for (int i = 0; i + 1 < view.ndim; ++i) {
+      rows = view.shape[i] > kMostRows ? kMostRows + 1 : rows * view.shape[i];
+      if (rows > kMostRows) throw Error(ErrorCode::kConversion, "the buffer has too many rows, each an array");
+    }
     if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), &view, view.len, 'C'));
   }
 
@@ -250,6 +270,7 @@ class FromBuffer {
     v8::Local<v8::Array> rows = v8::Array::New(isolate);
     for (size_t i = 0; i < length; ++i) {
       v8::HandleScope handles(isolate);
+      count_row();
       const bool done = rows->CreateDataProperty(local, static_cast<uint32_t>(i),
                                                  convert(dimension + 1, offset + i * (size / length)))
                             .FromMaybe(false);
@@ -259,8 +280,18 @@ class FromBuffer {
   }
 
  private:
+  void count_row() {
+    constexpr size_t kBreath = size_t{1} << 14;
+    if (++rows_ % kBreath != 0) return;
+    if (PyErr_CheckSignals() < 0) throw PythonError();
+    if (std::exchange(context_.isolate().over_heap_limit, false)) {
+      throw Error(ErrorCode::kMemory, "the converted data reached the heap limit");
+    }
+  }
+
   ContextImpl& context_;
   const Py_buffer& view_;
+  size_t rows_ = 0;
   char kind_;
   std::vector<char> bytes_;
 };
@@ -272,7 +303,12 @@ v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object) {
   end_forked_child(context.isolate());
   if (held.view.ndim == 0) {
     PyRef view = checked(PyMemoryView_FromObject(object));
-    return from_python(context, checked(PyObject_CallMethod(view.get(), "tolist", nullptr)).get());
+    PyRef value(PyObject_CallMethod(view.get(), "tolist", nullptr));
+    if (!value && PyErr_ExceptionMatches(PyExc_NotImplementedError) != 0) {
+      PyErr_Clear();
+      throw_format(held.view.format == nullptr ? "" : held.view.format);
+    }
+    return from_python(context, checked(value.release()).get());
   }
   return FromBuffer(context, held.view).convert();
 }

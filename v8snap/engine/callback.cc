@@ -70,26 +70,28 @@ v8::Local<v8::Value> new_error(ContextImpl& context, PyObject* exception) {
   return error;
 }
 
-// Turns Python's current exception into one of JavaScript's.
-void pass_on_exception(IsolateImpl& isolate) {
+// Turns Python's current exception into one of JavaScript's; whether V8 has one now.
+bool pass_on_exception(IsolateImpl& isolate) {
   if (PyErr_ExceptionMatches(PyExc_Exception) == 0) {
     isolate.stash_python_exception();  // KeyboardInterrupt and SystemExit are not for JavaScript to catch
-    return;
+    return false;
   }
   if (isolate.stop_reason != StopReason::kNone) {
     PyErr_Clear();  // V8 is unwinding already, and the outermost call says why
-    return;
+    return false;
   }
   const PyRef exception = take_python_exception();
   isolate.v8->ThrowException(error_for_exception(*isolate.current, exception.get()));
+  return true;
 }
 
-void pass_on_exception_safely(IsolateImpl& isolate) noexcept {
+bool pass_on_exception_safely(IsolateImpl& isolate) noexcept {
   try {
-    pass_on_exception(isolate);
+    return pass_on_exception(isolate);
   } catch (...) {
     PyErr_Clear();
     isolate.request_stop(StopReason::kMemory, 1);  // nothing but memory can lack there
+    return false;
   }
 }
 
@@ -201,6 +203,7 @@ v8::Local<v8::Function> registered_function(ContextImpl& context, PyObject* call
 void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
   auto& isolate = *static_cast<IsolateImpl*>(info.GetIsolate()->GetData(0));
   GilHold gil;
+  bool thrown = false;
   // V8's frames are below: nothing may be thrown through them.
   try {
     try {
@@ -212,8 +215,9 @@ void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
       throw PythonError();
     }
   } catch (...) {
-    pass_on_exception_safely(isolate);
+    thrown = pass_on_exception_safely(isolate);
   }
+  if (!thrown && isolate.stop_reason != StopReason::kNone && isolate.current != nullptr) isolate.current->notice_stop();
 }
 
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable) {
@@ -236,6 +240,7 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
     known = isolate.functions.emplace(callable, std::move(record)).first;
   }
   PythonFunction* record = known->second.get();
+  if (!context.closed()) context.strict_set();  // for notice_stop()
   v8::Local<v8::Function> function =
       new_function(context, v8::Number::New(isolate.v8, static_cast<double>(record->id)), callable);
   record->function.Reset(isolate.v8, function);

@@ -38,6 +38,15 @@ v8::Local<v8::Function> ContextImpl::strict_set() {
   return slot_->strict_set.Get(isolate);
 }
 
+void ContextImpl::notice_stop() {
+  if (slot_->closed || slot_->strict_set.IsEmpty()) return;
+  v8::Isolate* isolate = isolate_.v8;
+  v8::Local<v8::Value> arguments[] = {v8::Object::New(isolate), v8::Null(isolate), v8::Null(isolate)};
+  (void)slot_->strict_set.Get(isolate)
+      ->Call(isolate->GetCurrentContext(), v8::Undefined(isolate), 3, arguments)
+      .IsEmpty();
+}
+
 void ContextImpl::close() {
   if (slot_->closed || isolate_.closed()) return;
   if (isolate_.forked()) {

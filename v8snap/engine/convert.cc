@@ -219,7 +219,8 @@ v8::Local<v8::Value> int_to_v8(v8::Isolate* isolate, v8::Local<v8::Context> cont
     if (as_bigint || !safe) return v8::BigInt::New(isolate, number);
     return v8::Number::New(isolate, static_cast<double>(number));
   }
-  PyRef magnitude = checked(PyNumber_Absolute(object));
+  // int's own, which gives an int of no other class, whose methods could be anything.
+  PyRef magnitude = checked(PyLong_Type.tp_as_number->nb_absolute(object));
   PyRef bits = checked(PyObject_CallMethod(magnitude.get(), "bit_length", nullptr));
   const size_t words = (PyLong_AsSize_t(bits.get()) + 63) / 64;
   constexpr size_t kMostWords = (size_t{1} << 30) / 64;  // V8's longest BigInt, and ToWordsArray's int
@@ -253,7 +254,7 @@ class FromPython {
     if (Value* value = g_hooks.find(object)) return proxied(static_cast<ValueImpl&>(*value));
     if (PyDict_Check(object)) return container(object, &FromPython::fill_object);
     if (PyList_Check(object) || PyTuple_Check(object)) return container(object, &FromPython::fill_array);
-    if (PyObject_CheckBuffer(object)) return from_buffer(context_, object);
+    if (PyObject_CheckBuffer(object) && !is_numpy_time(object)) return from_buffer(context_, object);
     if (PyCallable_Check(object)) return function_from_callable(context_, object);
     if (PyAnySet_Check(object)) return container(object, &FromPython::fill_set);
     if (PyIndex_Check(object)) {
@@ -266,6 +267,12 @@ class FromPython {
   }
 
  private:
+  // Their buffers are bytes without a meaning.
+  static bool is_numpy_time(PyObject* object) {
+    const std::string type = Py_TYPE(object)->tp_name;
+    return type == "numpy.datetime64" || type == "numpy.timedelta64";
+  }
+
   // What v8snap/conversion.py makes of it: milliseconds for a date, or something else to convert.
   v8::Local<v8::Value> adapted(PyObject* object) {
     check_native_stack();

@@ -264,8 +264,9 @@ class IsolateImpl final : public Isolate {
   IsolateOptions options;
   double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
   std::shared_ptr<BufferAllocator> allocator;
-  std::unordered_multimap<int, ValueImpl*> proxies;  // those of Python, by identity hash; changed under the GIL
-  std::vector<Rejection> rejections;
+  std::unordered_multimap<int, ValueImpl*> proxies;         // those of Python, by identity hash; changed under the GIL
+  std::vector<Rejection> rejections;                        // those that were handled after all are empty
+  std::unordered_multimap<int, size_t> rejections_by_hash;  // places, by the promise's identity hash
   std::vector<std::unique_ptr<DynamicImport>> imports;
   bool allocated = false;  // waits for a creator
   bool is_creator = false;
@@ -348,6 +349,9 @@ class ContextImpl final : public Context {
   bool is(v8::Local<v8::Context> other) const { return slot_->context_handle == other; }
   // (object, key, value) => { object[key] = value }, in strict mode.
   v8::Local<v8::Function> strict_set();
+  // Calls JavaScript that does nothing, so that V8 looks whether it is to stop. It dies of a stop that comes between
+  // modules with top-level await.
+  void notice_stop();
   // Its ES modules by name, all linked.
   std::map<std::u16string, v8::Global<v8::Module>>& modules() { return slot_->modules; }
 
@@ -400,7 +404,8 @@ class ValueImpl final : public Value {
   bool has(PyObject* key) override;
   PyObject* keys() override;
   Py_ssize_t length() override;
-  void set_length(Py_ssize_t length) override;
+  PyObject* elements(Py_ssize_t start, Py_ssize_t stop) override;
+  void splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) override;
   PyObject* all_names() override;
   PyObject* iterator() override;
   PyObject* call(Value* receiver, PyObject* arguments, double timeout) override;

@@ -14,11 +14,11 @@ constexpr size_t kHeadroom = size_t{4} << 30;
 // Of a stack trace.
 constexpr int kMostFrames = 50;
 
-size_t near_heap_limit(void* data, size_t current, size_t) {
+size_t near_heap_limit(void* data, size_t current, size_t initial) {
   auto* self = static_cast<IsolateImpl*>(data);
   self->over_heap_limit = true;
   self->request_stop(StopReason::kMemory, 1);
-  return current + kHeadroom;
+  return std::max(current, initial + kHeadroom);
 }
 
 // V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
@@ -136,6 +136,7 @@ void IsolateImpl::reset_handles() {
   close_slots(nullptr);
   functions.clear();
   rejections.clear();
+  rejections_by_hash.clear();
   imports.clear();
   for (auto& each : thrown) each->error.Reset();
 }

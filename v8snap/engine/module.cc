@@ -33,7 +33,10 @@ void note_name(v8::Local<v8::Context> context, v8::Local<v8::Module> module, v8:
 
 // A JSON module is another than the JavaScript module of that name.
 std::u16string key_of(v8::Isolate* isolate, v8::Local<v8::String> name, bool json) {
-  return units(isolate, name) + (json ? u"\0json" : u"");
+  constexpr std::u16string_view kJson = std::u16string_view(u"\0json", 5);
+  std::u16string key = units(isolate, name);
+  if (json) key.append(kJson);
+  return key;
 }
 
 // What these attributes ask for. `step`: entries for each attribute. Nothing of Python's.
@@ -86,6 +89,30 @@ class Graph {
     return load(source.get(), name.get(), json);
   }
 
+  // The promise of the root's evaluation, which is over or goes on.
+  v8::Local<v8::Promise> evaluate(double timeout) {
+    v8::Local<v8::Module> root = modules_[0].module;
+    if (root->GetStatus() == v8::Module::kEvaluating) {
+      throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
+    }
+    std::vector<size_t> order;
+    std::vector<char> state(modules_.size());
+    if (root->IsGraphAsync()) check_promises();
+    const bool one_by_one = root->GetStatus() == v8::Module::kInstantiated && root->IsGraphAsync();
+    if (!one_by_one || !order_of_evaluation(0, &state, &order)) order = {0};
+    const bool outermost = context_.isolate().run_level == 0;
+    v8::Local<v8::Promise> promise;
+    {
+      v8::Isolate::SuppressMicrotaskExecutionScope in_one_go(isolate_);
+      for (size_t each : order) {
+        promise = run_js(context_, timeout, [&] { return modules_[each].module->Evaluate(local_); }).As<v8::Promise>();
+        if (promise->State() == v8::Promise::kRejected) break;
+      }
+    }
+    if (outermost) run_queued_js(context_, [this] { isolate_->PerformMicrotaskCheckpoint(); });
+    return promise;
+  }
+
   // What failed can be tried again, as Python's own imports can.
   void forget_failed() {
     if (!modules_.empty()) context_.modules().erase(modules_[0].key);
@@ -102,6 +129,7 @@ class Graph {
     std::u16string key;
     v8::Local<v8::Value> content;  // of a JSON module that is new
     std::map<std::u16string, size_t> imports;
+    std::vector<size_t> in_order;  // the same modules, as the source has them
   };
 
   size_t find_or_compile(PyObject* source, PyObject* name, bool json) {
@@ -110,7 +138,7 @@ class Graph {
     for (size_t i = 0; i < modules_.size(); ++i) {
       if (modules_[i].key == key) return i;
     }
-    Loaded loaded{{}, PyRef::borrow(name), key, {}, {}};
+    Loaded loaded{{}, PyRef::borrow(name), key, {}, {}, {}};
     auto known = context_.modules().find(key);
     if (known != context_.modules().end()) {
       loaded.module = known->second.Get(isolate_);
@@ -168,6 +196,7 @@ class Graph {
       auto [name, source] = find(specifier, modules_[importer].name.get());
       const size_t index = find_or_compile(source.get(), name.get(), json);
       modules_[importer].imports[key_of(isolate_, specifier, json)] = index;
+      modules_[importer].in_order.push_back(index);
     }
   }
 
@@ -180,6 +209,56 @@ class Graph {
     PyObject *name, *source;
     if (PyArg_ParseTuple(found.get(), "UU", &name, &source) == 0) throw PythonError();
     return {PyRef::borrow(name), PyRef::borrow(source)};
+  }
+
+  // V8 dies of a stop that comes between the modules of a graph with top-level await. So each is evaluated by itself,
+  // in the language's order. False where there is a cycle, in which that order is V8's alone.
+  bool order_of_evaluation(size_t index, std::vector<char>* state, std::vector<size_t>* order) const {
+    check_native_stack();
+    constexpr char kOpen = 1, kDone = 2;
+    if ((*state)[index] == kDone) return true;
+    if ((*state)[index] == kOpen) return false;
+    (*state)[index] = kOpen;
+    for (size_t each : modules_[index].in_order) {
+      if (!order_of_evaluation(each, state, order)) return false;
+    }
+    (*state)[index] = kDone;
+    if (modules_[index].module->GetStatus() == v8::Module::kInstantiated) order->push_back(index);
+    return true;
+  }
+
+  // V8 dies where top-level await can't make a promise of a promise: of a `constructor` or `Symbol.species` of
+  // JavaScript's own.
+  void check_promises() const {
+    v8::Local<v8::Promise::Resolver> promise = run_js(context_, 0, [&] { return v8::Promise::Resolver::New(local_); });
+    v8::Local<v8::Value> prototype = compat::prototype_of(promise), constructor, species;
+    const auto own = [&](v8::Local<v8::Value> holder, v8::Local<v8::Name> name, const char* part,
+                         v8::Local<v8::Value>* out) {
+      v8::Local<v8::Value> descriptor;
+      return holder->IsObject() &&
+             holder.As<v8::Object>()->GetOwnPropertyDescriptor(local_, name).ToLocal(&descriptor) &&
+             descriptor->IsObject() && descriptor.As<v8::Object>()->Get(local_, literal(isolate_, part)).ToLocal(out);
+    };
+    const auto is_v8s = [](v8::Local<v8::Value> value) {
+      return value->IsFunction() && value.As<v8::Function>()->ScriptId() == v8::UnboundScript::kNoScriptId;
+    };
+    v8::TryCatch ignored(isolate_);
+    v8::Local<v8::Array> symbols;
+    bool whole = own(prototype, literal(isolate_, "constructor"), "value", &constructor) && is_v8s(constructor) &&
+                 constructor.As<v8::Object>()
+                     ->GetPropertyNames(local_, v8::KeyCollectionMode::kOwnOnly, v8::SKIP_STRINGS,
+                                        v8::IndexFilter::kSkipIndices)
+                     .ToLocal(&symbols) &&
+                 symbols->Length() == 1;  // Symbol.species
+    if (whole) {
+      v8::Local<v8::Value> symbol;
+      whole = symbols->Get(local_, 0).ToLocal(&symbol) && symbol->IsSymbol() &&
+              own(constructor, symbol.As<v8::Name>(), "get", &species) && is_v8s(species);
+    }
+    if (!whole) {
+      throw Error(ErrorCode::kSnapshot,
+                  "V8 would die of top-level await here: JavaScript has replaced parts of Promise");
+    }
   }
 
   void link(v8::Local<v8::Module> root) {
@@ -217,18 +296,10 @@ class Graph {
 
 thread_local Graph* Graph::g_linking = nullptr;
 
-// The promise of its evaluation, which is over or goes on.
-v8::Local<v8::Promise> evaluate(ContextImpl& context, v8::Local<v8::Module> module, double timeout) {
-  if (module->GetStatus() == v8::Module::kEvaluating) {
-    throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
-  }
-  v8::Local<v8::Context> local = context.isolate().v8->GetCurrentContext();
-  return run_js(context, timeout, [&] { return module->Evaluate(local); }).As<v8::Promise>();
-}
-
-void evaluate_to_the_end(ContextImpl& context, v8::Local<v8::Module> module, PyObject* name, double timeout) {
+void evaluate_to_the_end(ContextImpl& context, Graph& graph, v8::Local<v8::Module> module, PyObject* name,
+                         double timeout) {
   if (module->GetStatus() == v8::Module::kEvaluated && !module->IsGraphAsync()) return;
-  v8::Local<v8::Promise> promise = evaluate(context, module, timeout);
+  v8::Local<v8::Promise> promise = graph.evaluate(timeout);
   if (promise->State() == v8::Promise::kRejected) {
     promise->MarkAsHandled();
     v8::TryCatch caught(context.isolate().v8);
@@ -263,7 +334,7 @@ PyObject* ContextImpl::import_module(PyObject* source, PyObject* name, PyObject*
   Graph graph(*this, resolve);
   v8::Local<v8::Module> module = graph.load(source, name);
   try {
-    evaluate_to_the_end(*this, module, name, timeout);
+    evaluate_to_the_end(*this, graph, module, name, timeout);
   } catch (...) {
     graph.forget_failed();
     throw;
@@ -317,7 +388,7 @@ void import_now(ContextImpl& context, const DynamicImport& import, v8::Local<v8:
   Graph graph(context, find.get());
   v8::Local<v8::Module> module = graph.load_root(specifier, importer.get(), json);
   PyRef kept = checked(PyObject_CallMethod(find.get(), "keep", nullptr));
-  v8::Local<v8::Promise> done = evaluate(context, module, 0);
+  v8::Local<v8::Promise> done = graph.evaluate(0);
   v8::Local<v8::Value> data[] = {resolver, module->GetModuleNamespace()};
   if (done->State() == v8::Promise::kFulfilled) {
     (void)resolver->Resolve(local, data[1]).FromMaybe(false);

@@ -8,14 +8,19 @@ void IsolateImpl::note_rejection(v8::PromiseRejectMessage message) {
   v8::Local<v8::Promise> promise = message.GetPromise();
   v8::Isolate* isolate = promise->GetIsolate();
   auto& self = *static_cast<IsolateImpl*>(isolate->GetData(0));
+  const int hash = promise->GetIdentityHash();
   if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
     v8::Local<v8::Context> context = promise->GetCreationContext().FromMaybe(isolate->GetCurrentContext());
     v8::Local<v8::Message> thrown = v8::Exception::CreateMessage(isolate, message.GetValue());
+    self.rejections_by_hash.emplace(hash, self.rejections.size());
     self.rejections.push_back({{isolate, context}, {isolate, promise}, {isolate, thrown}});
   } else if (message.GetEvent() == v8::kPromiseHandlerAddedAfterReject) {
-    const auto known = std::find_if(self.rejections.begin(), self.rejections.end(),
-                                    [&](const Rejection& each) { return each.promise == promise; });
-    if (known != self.rejections.end()) self.rejections.erase(known);
+    auto [first, last] = self.rejections_by_hash.equal_range(hash);
+    const auto known =
+        std::find_if(first, last, [&](const auto& each) { return self.rejections[each.second].promise == promise; });
+    if (known == last) return;
+    self.rejections[known->second] = {};
+    self.rejections_by_hash.erase(known);
   }
 }
 
@@ -29,7 +34,9 @@ void IsolateImpl::report_rejections_now(bool all) noexcept {
   PyObject *type, *value, *traceback;  // this may be in the middle of an exception's way out
   PyErr_Fetch(&type, &value, &traceback);
   std::vector<Rejection> waiting;
+  rejections_by_hash.clear();
   for (Rejection& each : std::exchange(rejections, {})) {
+    if (each.promise.IsEmpty()) continue;
     v8::HandleScope handles(v8);
     ContextImpl* context = context_of(each.context.Get(v8));
     if (context == nullptr || context->owner() == nullptr || Py_REFCNT(context->owner()) == 0) continue;
@@ -41,7 +48,11 @@ void IsolateImpl::report_rejections_now(bool all) noexcept {
     }
     report(*context, promise, each.message.Get(v8));
   }
-  rejections.insert(rejections.end(), std::make_move_iterator(waiting.begin()), std::make_move_iterator(waiting.end()));
+  for (Rejection& each : waiting) {
+    v8::HandleScope handles(v8);
+    rejections_by_hash.emplace(each.promise.Get(v8)->GetIdentityHash(), rejections.size());
+    rejections.push_back(std::move(each));
+  }
   PyErr_Restore(type, value, traceback);
 }
 

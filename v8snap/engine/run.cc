@@ -53,6 +53,11 @@ Stop take_stop(IsolateImpl& isolate) {
     case StopReason::kTimeout:
       throw Error(ErrorCode::kTimeout, "JavaScript ran longer than its timeout");
     case StopReason::kMemory:
+      // What was allocated is garbage now; the next run would be stopped for it.
+      if (stop.over) {
+        GilRelease nogil;
+        isolate.v8->LowMemoryNotification();
+      }
       throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit");
     default:
       throw Error(ErrorCode::kTerminated, "JavaScript was terminated");
@@ -272,6 +277,10 @@ void IsolateImpl::stash_python_exception() {
   request_stop(StopReason::kPython, 1);
 }
 
+static thread_local double g_thread_deadline = 0;
+
+void set_thread_deadline(double seconds) noexcept { g_thread_deadline = seconds > 0 ? steady_seconds() + seconds : 0; }
+
 RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
     : isolate_(context.isolate()), previous_(isolate_.current) {
   watchdog_start();  // may throw: nothing is changed yet
@@ -283,6 +292,10 @@ RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
   run_.isolate = &isolate_;
   run_.level = isolate_.run_level;
   if (timeout <= 0 && run_.level == 1) timeout = isolate_.timeout;
+  if (g_thread_deadline > 0 && run_.level == 1) {
+    const double left = std::max(g_thread_deadline - steady_seconds(), 1e-6);
+    timeout = timeout > 0 ? std::min(timeout, left) : left;
+  }
   run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
   run_.signals = PyThread_get_thread_ident() == python_main_thread();
   run_.holds_gil = !release_gil;

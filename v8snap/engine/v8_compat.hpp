@@ -75,6 +75,8 @@ constexpr const char* kFlags[] = {
     // Only the thread that starts V8 and those that it makes get the key to protected code pages: any other thread of
     // Python's would crash.
     "--no-memory-protection-keys",
+    // Its loops have no stack check any more where only built-ins are called in them: nothing could stop them.
+    "--no-turboshaft-loop-unrolling",
 #endif
 };
 

@@ -141,7 +141,8 @@ PyObject* ValueImpl::all_names() {
     v8::Local<v8::Value> next = compat::prototype_of(holder);
     if (!next->IsObject() && !first) break;  // Object.prototype, or what stands in its place
     v8::Local<v8::Array> names = run_js(context_, 0, [&] {
-      return holder->GetOwnPropertyNames(visit.context, v8::SKIP_SYMBOLS, v8::KeyConversionMode::kConvertToString);
+      return holder->GetPropertyNames(visit.context, v8::KeyCollectionMode::kOwnOnly, v8::SKIP_SYMBOLS,
+                                      v8::IndexFilter::kSkipIndices, v8::KeyConversionMode::kConvertToString);
     });
     append_names(visit, names, list.get());
     if (!next->IsObject()) break;
@@ -167,12 +168,6 @@ Py_ssize_t ValueImpl::length() {
   }
   PyRef names(keys());
   return PyList_GET_SIZE(names.get());
-}
-
-void ValueImpl::set_length(Py_ssize_t length) {
-  PyRef name = checked(PyUnicode_FromString("length"));
-  PyRef number = checked(PyLong_FromSsize_t(length));
-  set(name.get(), number.get());
 }
 
 PyObject* ValueImpl::call(Value* receiver, PyObject* arguments, double timeout) {

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import functools
 import heapq
 import sys
 import threading
 import time
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from v8snap.errors import ClosedError
+from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from v8snap._v8 import Context
     from v8snap.host.natives import Natives
@@ -51,11 +52,18 @@ def _loop_for_timers() -> asyncio.AbstractEventLoop | None:
     return _running_loop() if promises is None else promises.current_loop()
 
 
+def _runner() -> Callable[[Callable[[], object]], object] | None:
+    """What runs timers of the `eval_async` around, in its threads and under its timeout."""
+    promises = sys.modules.get("v8snap.promises")
+    return None if promises is None else promises.runner_for_timers()
+
+
 @dataclass(order=True, slots=True)
 class _Timer:
     due: float  # seconds of time.monotonic()
     number: int  # what was set first runs first
     id: int
+    runner: Callable[[Callable[[], object]], object] | None = field(default=None, compare=False)
 
 
 class _Queue:
@@ -120,7 +128,7 @@ class Timers:
             if self._closed:
                 raise ClosedError("this context is closed")
             self._last += 1
-            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer)
+            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, _runner())
             self._waiting[timer] = entry
             if loop not in self._queues:
                 self._queues[loop] = _Queue(self._waiting)
@@ -159,7 +167,7 @@ class Timers:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             for timer in self._round(list(self._queues.values())):
-                self._fire(timer)
+                self._fire(timer.id)
                 if end is not None and time.monotonic() >= end:
                     break
             with self._changed:
@@ -176,8 +184,8 @@ class Timers:
                 if pause > 0:
                     self._changed.wait(pause)
 
-    def _round(self, queues: Iterable[_Queue]) -> Iterator[int]:
-        """Ids of what is due now, one after the other; what is set meanwhile belongs to the next round."""
+    def _round(self, queues: Iterable[_Queue]) -> Iterator[_Timer]:
+        """What is due now, one after the other; what is set meanwhile belongs to the next round."""
         last, now = self._last, time.monotonic()
         while True:
             with self._changed:
@@ -186,12 +194,26 @@ class Timers:
                     return
                 first = min(due)
                 del self._waiting[first.id]
-            yield first.id
+            yield first
 
     def _fire(self, timer: int) -> None:
         context = self._context()
         if context is not None and not context.closed:
             context._call_host("timers", "fire", timer)
+
+    def _fire_on_loop(self, loop: asyncio.AbstractEventLoop, timer: int) -> None:
+        """The same for a loop, whose exception handler is told of what it throws."""
+        try:
+            self._fire(timer)
+        except Exception as error:
+            context = {"message": "an exception in a timer of JavaScript", "exception": error}
+            if _running_loop() is loop:
+                loop.call_exception_handler(context)
+                return
+            with contextlib.suppress(RuntimeError):  # it is closed
+                loop.call_soon_threadsafe(loop.call_exception_handler, context)
+            if isinstance(error, JSTimeoutError | JSTerminatedError | JSMemoryError):
+                raise  # for whoever waits for the call
 
     # ------------------------------------------------------------ on a loop's thread
 
@@ -225,11 +247,10 @@ class Timers:
             return
         try:
             for timer in self._round([queue for at, queue in self._queues.items() if at is loop]):
-                try:
-                    self._fire(timer)
-                except Exception as error:
-                    message = "an exception in a timer of JavaScript"
-                    loop.call_exception_handler({"message": message, "exception": error})
+                if timer.runner is None:
+                    self._fire_on_loop(loop, timer.id)
+                else:
+                    timer.runner(functools.partial(self._fire_on_loop, loop, timer.id))
         finally:
             self._wake(loop)
 
