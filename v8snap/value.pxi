@@ -263,7 +263,7 @@ cdef class JSArray(JSObject):
         self._ptr().splice(0, self._ptr().length(), ())
 
     def extend(self, values):
-        """Append each of `values`, which may be this array itself: all of them or, where one can't be converted, none."""
+        """Append each of `values`, which may be this array itself; none, where one can't be converted."""
         self._ptr().splice(self._ptr().length(), 0, tuple(values))
 
     def reverse(self):
