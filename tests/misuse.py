@@ -28,6 +28,8 @@ atexit.register(lambda: [run() for run in state_at_exit])  # registered first: r
 import v8snap  # noqa: E402
 from v8snap import Isolate, SnapshotCreator, StartupData  # noqa: E402
 
+THIS_FILE = __file__  # which interpreter exit takes away
+
 EXPECTED = (
     v8snap.V8SnapError,
     TypeError,
@@ -204,7 +206,7 @@ METHODS = {
         "import_module missing": lambda w: w.context.import_module("m"),
         "host": lambda w: w.context.host,
         "run_until_idle": lambda w: w.context.run_until_idle(0.01),
-        "require": lambda w: w.context.require(__file__),
+        "require": lambda w: w.context.require(THIS_FILE),
         "require root": lambda w: w.context.require("x", root=os.path.dirname(__file__)),
         "to_js": lambda w: w.context.to_js({"a": [1, print]}),
         "to_js foreign": lambda w: w.context.to_js(w.creator_object),

@@ -60,8 +60,9 @@ def adapt(context: Context | None, obj: Any) -> tuple[str, Any]:
     if isinstance(obj, datetime.date):
         return "date", milliseconds_from_date(obj)
     if type(obj).__name__ == "datetime64" and hasattr(obj, "astype"):
-        milliseconds = obj.astype("datetime64[ms]").astype("int64")  # NumPy's are in UTC
-        return "date", float("nan") if obj != obj else float(milliseconds)
+        if str(obj) == "NaT":
+            return "date", float("nan")
+        return "date", float(obj.astype("datetime64[ms]").astype("int64"))  # NumPy's are in UTC
     if isinstance(obj, collections.abc.Mapping):
         return "value", dict(obj)
     if isinstance(obj, collections.abc.Awaitable) and context is not None:

@@ -10,8 +10,9 @@ constexpr uint32_t kBreath = 1u << 16;
 // Moves elements within an array, holes too. Inside a RunScope; accessors among the elements may run.
 class Mover {
  public:
-  Mover(IsolateImpl& isolate, v8::Local<v8::Context> context, v8::Local<v8::Array> array)
-      : isolate_(isolate), context_(context), array_(array) {}
+  // `set` throws where a property refuses, which V8's own call doesn't.
+  Mover(IsolateImpl& isolate, v8::Local<v8::Context> context, v8::Local<v8::Array> array, v8::Local<v8::Function> set)
+      : isolate_(isolate), context_(context), array_(array), set_(set) {}
 
   // False where JavaScript threw or is being stopped.
   bool move(uint32_t from, uint32_t to) {
@@ -20,19 +21,36 @@ class Mover {
     bool has = false;
     v8::Local<v8::Value> value;
     if (!array_->HasRealIndexedProperty(context_, from).To(&has)) return false;
-    if (!has) return array_->Delete(context_, to).FromMaybe(false);
-    return array_->Get(context_, from).ToLocal(&value) && array_->Set(context_, to, value).FromMaybe(false);
+    if (!has) return remove(to);
+    return array_->Get(context_, from).ToLocal(&value) && put(to, value);
   }
 
-  bool set_length(uint32_t length) {
-    v8::Local<v8::String> name = literal(isolate_.v8, "length");
-    return array_->Set(context_, name, v8::Number::New(isolate_.v8, length)).FromMaybe(false);
+  bool put(uint32_t index, v8::Local<v8::Value> value) {
+    return put(v8::Integer::NewFromUnsigned(isolate_.v8, index), value);
   }
+
+  bool set_length(uint32_t length) { return put(literal(isolate_.v8, "length"), v8::Number::New(isolate_.v8, length)); }
 
  private:
+  bool put(v8::Local<v8::Value> key, v8::Local<v8::Value> value) {
+    v8::Local<v8::Value> arguments[] = {array_, key, value};
+    return !set_->Call(context_, v8::Undefined(isolate_.v8), 3, arguments).IsEmpty();
+  }
+
+  bool remove(uint32_t index) {
+    bool removed = false;
+    if (!array_->Delete(context_, index).To(&removed)) return false;
+    if (!removed) {
+      isolate_.v8->ThrowException(
+          v8::Exception::TypeError(literal(isolate_.v8, "an element of the array can't be deleted")));
+    }
+    return removed;
+  }
+
   IsolateImpl& isolate_;
   v8::Local<v8::Context> context_;
   v8::Local<v8::Array> array_;
+  v8::Local<v8::Function> set_;
   uint32_t moved_ = 0;
 };
 
@@ -74,8 +92,9 @@ void ValueImpl::splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) {
   const auto gone = static_cast<uint32_t>(std::min<Py_ssize_t>(removed, length - first));
   if (size_t{length} - gone + added > UINT32_MAX) throw Error(ErrorCode::kConversion, "the array would be too long");
   const uint32_t rest = length - first - gone;
+  v8::Local<v8::Function> set = context_.strict_set();
   run_js(context_, 0, [&] {
-    Mover mover(isolate(), visit.context, array);
+    Mover mover(isolate(), visit.context, array, set);
     bool done = true;
     if (added < gone) {
       for (uint32_t i = 0; done && i < rest; ++i) done = mover.move(first + gone + i, first + added + i);
@@ -83,7 +102,7 @@ void ValueImpl::splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) {
       for (uint32_t i = rest; done && i > 0; --i) done = mover.move(first + gone + i - 1, first + added + i - 1);
     }
     for (uint32_t i = 0; done && i < added; ++i) {
-      done = array->Set(visit.context, first + i, converted[i]).FromMaybe(false);
+      done = mover.put(first + i, converted[i]);
     }
     if (done && added < gone) done = mover.set_length(length - gone + added);
     return done ? v8::MaybeLocal<v8::Value>(v8::True(isolate().v8)) : v8::MaybeLocal<v8::Value>();
