@@ -207,7 +207,7 @@ METHODS = {
         "host": lambda w: w.context.host,
         "run_until_idle": lambda w: w.context.run_until_idle(0.01),
         "require": lambda w: w.context.require(THIS_FILE),
-        "require root": lambda w: w.context.require("x", root=os.path.dirname(__file__)),
+        "require root": lambda w: w.context.require("x", root=os.path.dirname(THIS_FILE)),
         "to_js": lambda w: w.context.to_js({"a": [1, print]}),
         "to_js foreign": lambda w: w.context.to_js(w.creator_object),
         "data": lambda w: w.context.data("c"),
