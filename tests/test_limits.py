@@ -210,7 +210,7 @@ BUFFER_BOMBS = [
     "let b = new Uint8Array(8); for (;;) { const c = new Uint8Array(b.length * 2); c.set(b); b = c }",
     "new Float64Array(2 ** 27)",
     "const all = []; for (;;) all.push(new Array(1000).fill(0.5))",
-    "new Array(5e7).fill(0)",
+    pytest.param("new Array(5e7).fill(0)", marks=pytest.mark.slow),
     "let s = 'x'; const all = []; for (;;) { s = (s + s).slice(0, 1e6) + all.length; all.push(s.toUpperCase()) }",
 ]
 

@@ -11,7 +11,11 @@ misuse = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(misuse)
 
 LEAST_CASES = 2000
-SLOW = {"in_a_signal_handler_while_javascript_runs"}  # each case waits for the signal
+SLOW = {
+    "in_a_signal_handler_while_javascript_runs",  # each case waits for the signal
+    "after_a_failed_blob",
+    "after_other_creators_ended_out_of_order",
+}
 
 
 @pytest.mark.parametrize(
