@@ -228,7 +228,7 @@ def test_bombs_of_other_kinds(child_ok, bomb):
             iso.low_memory_notification()
             print(iso.new_context().eval("1 + 1"))
     """
-    assert child_ok(code, bomb).split() == ["stopped", "2"]
+    assert child_ok(code, bomb, timeout=200).split() == ["stopped", "2"]
 
 
 def test_control_c_stops_eval_async(child_ok):
