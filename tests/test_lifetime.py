@@ -1,7 +1,7 @@
 """Closing in any order, twice, by the garbage collector: no crash and no leak."""
 
+import collections.abc
 import gc
-import inspect
 import itertools
 import weakref
 
@@ -185,7 +185,7 @@ def test_objects_that_were_never_initialised(cls):
             value = getattr(thing, name)
             if callable(value):
                 made = value()
-                if inspect.iscoroutine(made):
+                if isinstance(made, collections.abc.Coroutine):
                     made.close()
         except (v8snap.V8SnapError, TypeError, AttributeError):
             pass
