@@ -278,8 +278,6 @@ def _settle(promise: JSPromise, task: asyncio.Future[Any]) -> None:
         if error is None:
             try:
                 promise._resolve(task.result())
-            except ClosedError:
-                raise
             except (errors.ConversionError, errors.WrongIsolateError) as failed:
                 error = failed
         if error is not None:
@@ -292,8 +290,7 @@ async def call_async(context: Context, run: Callable[[], Any], timeout: float | 
         raise ValueError("timeout is a positive number of seconds, or None")
     isolate = context.isolate
     if isolate._is_creators:  # belongs to its thread
-        result = run()
-        return await wait(result) if isinstance(result, _v8.JSPromise) else result
+        return await _run_and_wait(None, run)
     call = _Call(asyncio.get_running_loop(), isolate, timeout)
     work = asyncio.ensure_future(_run_and_wait(call, run))
     try:
@@ -317,8 +314,8 @@ async def call_async(context: Context, run: Callable[[], Any], timeout: float | 
                 each.exception()  # so that asyncio knows it was looked at
 
 
-async def _run_and_wait(call: _Call, run: Callable[[], Any]) -> Any:
-    result = await call.run(run)
+async def _run_and_wait(call: _Call | None, run: Callable[[], Any]) -> Any:
+    result = run() if call is None else await call.run(run)
     return await wait(result, call) if isinstance(result, _v8.JSPromise) else result
 
 

@@ -59,24 +59,22 @@ class Mover {
 PyObject* ValueImpl::elements(Py_ssize_t start, Py_ssize_t stop) {
   Visit visit(context_);
   v8::Local<v8::Array> array = local().As<v8::Array>();
-  PyRef list = checked(PyList_New(0));
-  for (Py_ssize_t i = start; i < stop && i < static_cast<Py_ssize_t>(array->Length()); ++i) {
-    v8::HandleScope handles(isolate().v8);
-    if (i % kBreath == kBreath - 1 && PyErr_CheckSignals() < 0) throw PythonError();
-    v8::Local<v8::Value> element;
-    {
-      v8::TryCatch caught(isolate().v8);
-      bool has = false;
-      // A data element needs no run of its own.
-      if (array->HasRealIndexedProperty(visit.context, static_cast<uint32_t>(i)).To(&has) && !has) {
-        element = v8::Undefined(isolate().v8);
+  std::vector<v8::Local<v8::Value>> found;
+  run_js(context_, 0, [&] {
+    // The length is asked anew each time: an accessor may have shortened it.
+    for (Py_ssize_t i = start; i < stop && i < static_cast<Py_ssize_t>(array->Length()); ++i) {
+      v8::Local<v8::Value> element;
+      const bool stopped = i % kBreath == kBreath - 1 && isolate().stop_reason != StopReason::kNone;
+      if (stopped || !array->Get(visit.context, static_cast<uint32_t>(i)).ToLocal(&element)) {
+        return v8::MaybeLocal<v8::Value>();
       }
+      found.push_back(element);
     }
-    if (element.IsEmpty()) {
-      element = run_js(context_, 0, [&] { return array->Get(visit.context, static_cast<uint32_t>(i)); });
-    }
-    PyRef converted = checked(to_python(context_, element));
-    checked(PyList_Append(list.get(), converted.get()));
+    return v8::MaybeLocal<v8::Value>(v8::True(isolate().v8));
+  });
+  PyRef list = checked(PyList_New(0));
+  for (v8::Local<v8::Value> element : found) {
+    checked(PyList_Append(list.get(), checked(to_python(context_, element)).get()));
   }
   return list.release();
 }

@@ -132,8 +132,6 @@ std::unique_ptr<BufferViewImpl> view_of(const IsolateImpl& isolate, v8::Local<v8
   return view;
 }
 
-}  // namespace
-
 // V8 keeps a WebAssembly memory out of children made by fork; what Python sees should be there.
 void take_along_to_forks(const BufferView& view) {
   constexpr uintptr_t kPage = 4096;
@@ -141,6 +139,8 @@ void take_along_to_forks(const BufferView& view) {
   const auto length = static_cast<size_t>(view.byte_length());
   if (start % kPage == 0 && length > 0 && length % kPage == 0) madvise(view.data(), length, MADV_DOFORK);
 }
+
+}  // namespace
 
 std::unique_ptr<BufferView> view_buffer(Value& value) {
   auto& self = static_cast<ValueImpl&>(value);
@@ -186,7 +186,7 @@ class HeldBuffer {
   throw Error(ErrorCode::kConversion, "no typed array for the buffer format '" + format + "'");
 }
 
-// The kind of typed array for a format of Python's struct: 'i', 'u' or 'f', and 'q' for BigInts.
+// What a format of Python's struct stands for: 'i' signed and 'u' unsigned integers, 'f' floats.
 char kind_of_format(const Py_buffer& view) {
   std::string format = view.format == nullptr ? "B" : view.format;
   const std::string given = format;
@@ -220,12 +220,9 @@ v8::Local<v8::Value> new_typed_array(v8::Local<v8::ArrayBuffer> buffer, char kin
   }
 }
 
-struct Taken {
-  std::shared_ptr<BufferAllocator> allocator;
-};
-
 // V8's own way of making memory ends the process where there is none.
 v8::Local<v8::ArrayBuffer> new_buffer(IsolateImpl& isolate, const char* data, size_t size) {
+  using Owner = std::shared_ptr<BufferAllocator>;  // the memory may outlive the isolate
   void* memory = isolate.allocator->AllocateUninitialized(size);
   if (memory == nullptr) {
     isolate.allocator->refused();
@@ -233,11 +230,11 @@ v8::Local<v8::ArrayBuffer> new_buffer(IsolateImpl& isolate, const char* data, si
   }
   if (size > 0) std::memcpy(memory, data, size);
   auto free_memory = [](void* held, size_t length, void* taken) {
-    static_cast<Taken*>(taken)->allocator->Free(held, length);
-    delete static_cast<Taken*>(taken);
+    const std::unique_ptr<Owner> owner(static_cast<Owner*>(taken));
+    (*owner)->Free(held, length);
   };
   std::unique_ptr<v8::BackingStore> store =
-      v8::ArrayBuffer::NewBackingStore(memory, size, free_memory, new Taken{isolate.allocator});
+      v8::ArrayBuffer::NewBackingStore(memory, size, free_memory, new Owner(isolate.allocator));
   return v8::ArrayBuffer::New(isolate.v8, std::move(store));
 }
 
