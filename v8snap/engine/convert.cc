@@ -516,7 +516,7 @@ PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {
   PyRef result;
   {
     // The GIL is kept: building Python objects takes more of the time than any getter.
-    RunScope scope(context, 0, false);
+    RunScope scope(context, 0, Gil::kHold);
     try {
       result = DeepCopy(context).copy(value);
     } catch (const DeepCopy::Pending&) {

@@ -95,6 +95,12 @@ PyGILState_STATE take_gil() {
   }
 }
 
+bool is_only_python_thread() {
+  PyThreadState* self = PyThreadState_Get();
+  return PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(self)) == self &&
+         PyThreadState_Next(self) == nullptr;
+}
+
 PyObject* text_to_python(const std::string& text) {
   const auto size = static_cast<Py_ssize_t>(text.size());
   PyObject* result = PyUnicode_DecodeUTF8(text.data(), size, "surrogatepass");

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "python.hpp"
+#include "turn.hpp"
 #include "v8_compat.hpp"
 #include "v8snap/buffer.hpp"
 #include "v8snap/collection.hpp"
@@ -36,6 +37,7 @@ class IsolateImpl;
 class ContextImpl;
 class ValueImpl;
 class CpuSampling;
+class RunScope;
 
 // ---------------------------------------------------------------- process
 
@@ -69,22 +71,23 @@ void check_native_stack();
 // Why JavaScript is being stopped.
 enum class StopReason { kNone = 0, kUser, kTimeout, kMemory, kPython };
 
-// One stretch of running JavaScript; they nest through Python callbacks. The watchdog reads the list.
-struct Run {
-  IsolateImpl* isolate;
-  int level;             // 1 for the outermost
-  double deadline;       // seconds of the steady clock; 0: none
-  bool signals;          // on Python's main thread: look for Ctrl-C
-  bool holds_gil;        // let other Python threads have it now and then
-  unsigned long thread;  // its thread_number()
-  Run* previous = nullptr;
-  Run* next = nullptr;
+// A run of JavaScript that has to end at some time; the watchdog reads the list of them.
+struct Deadline {
+  IsolateImpl* isolate = nullptr;
+  int level = 0;       // of the run
+  double seconds = 0;  // of the steady clock; 0: it has passed
+  Deadline* previous = nullptr;
+  Deadline* next = nullptr;
 };
 double steady_seconds();
-// Makes sure of the thread: throws where none can be made. Before any watchdog_add().
+// Makes sure of the thread: throws where none can be made. Before any other of these.
 void watchdog_start();
-void watchdog_add(Run* run);
-void watchdog_remove(Run* run);
+void watchdog_add(IsolateImpl* isolate);
+void watchdog_remove(IsolateImpl* isolate);
+void watchdog_add(Deadline* deadline);
+void watchdog_remove(Deadline* deadline);
+// A run began that the watchdog has to look at if it lasts.
+void watchdog_wake();
 
 // ---------------------------------------------------------------- handles
 
@@ -210,13 +213,15 @@ class IsolateImpl final : public Isolate {
   bool has_open_context() override;
   void terminate() override;
   void terminate_thread(unsigned long number) override;
-  bool busy() const override { return owner.load() != 0; }
+  bool busy() const override { return turn.owner() != 0; }
   void report_rejections() override;
   void set_timeout(double seconds) override { timeout = seconds; }
 
   // Brings the V8 isolate to life: a plain one, or a creator's (`creator` is then filled).
   void start(const IsolateOptions& options);
   void start_as_creator(const IsolateOptions& options);
+  // Whether V8 wants its own lock: once a second thread has used the isolate, and a V8 that has one for each isolate.
+  bool must_lock(unsigned long thread);
   // Lets go of every handle of ours; inside the isolate.
   void reset_handles();
   // Ends what start() began, after reset_handles(), with nothing of it running.
@@ -274,13 +279,30 @@ class IsolateImpl final : public Isolate {
   // What a creator that was dropped while its JavaScript ran left behind: the last Entry ends it.
   std::unique_ptr<CreatorParts> orphaned;
 
-  std::mutex gate;  // whose turn it is; taken before V8's own lock so that waiting never holds the GIL
-  std::atomic<unsigned long> owner{0};  // a thread_number(), 0: nobody
-  bool in_interrupt = false;            // a signal handler runs in the middle of JavaScript: V8 can't be entered
-  int depth = 0;                        // entries by the owner
-  int run_level = 0;                    // nested runs of JavaScript
+  Turn turn;
+  unsigned long home = 0;      // the thread that alone has used the isolate so far, 0: several have
+  unsigned long limit_of = 0;  // the thread whose stack V8 knows the limit of
+  bool in_interrupt = false;   // a signal handler runs in the middle of JavaScript: V8 can't be entered
+  int depth = 0;               // entries by the owner
   ContextImpl* current = nullptr;
+  RunScope* innermost = nullptr;  // null while it is calling Python
 
+  // Nested runs of JavaScript: changed by the thread whose turn it is.
+  std::atomic<int> run_level{0};
+  // For the watchdog: the number of a run that it has to look at if it lasts, 0: none.
+  std::atomic<unsigned long> watched{0};
+  unsigned long last_watched = 0;
+  // The watchdog's own.
+  struct {
+    unsigned long seen = 0;
+    double next_look = 0;
+    IsolateImpl* previous = nullptr;
+    IsolateImpl* next = nullptr;
+  } watch;
+
+  // Set before run_level is read to stop it, and read after run_level is lowered: so that no run ends in the middle of
+  // being stopped, at the cost of no lock where nobody stops it.
+  std::atomic<bool> stop_pending{false};
   std::mutex stop_mutex;
   StopReason stop_reason = StopReason::kNone;
   int stop_level = 0;
@@ -306,6 +328,7 @@ class IsolateImpl final : public Isolate {
   Slot* slots_ = nullptr;
   std::mutex release_mutex_;
   std::vector<Slot*> released_;
+  std::atomic<bool> any_released_{false};
 };
 
 // One visit of this thread to an isolate: lock, entered isolate, handle scope. Made and destroyed with the GIL held.
@@ -317,7 +340,7 @@ class Entry {
 
  private:
   IsolateImpl& isolate_;
-  bool locked_ = false;
+  bool took_turn_ = false;
   std::optional<v8::Locker> locker_;
   std::optional<v8::Isolate::Scope> scope_;
   std::optional<v8::HandleScope> handles_;
@@ -438,18 +461,44 @@ class ValueImpl final : public Value {
 
 // ---------------------------------------------------------------- running
 
+// What becomes of the GIL while JavaScript runs.
+enum class Gil {
+  kLetGo,  // as soon as another thread of Python's could want it
+  kHold    // the run makes Python objects
+};
+
 // Around each stretch in which JavaScript may run: nesting, stopping, the watchdog, and the GIL if it is let go.
 class RunScope {
  public:
-  RunScope(ContextImpl& context, double timeout, bool release_gil = true);
+  RunScope(ContextImpl& context, double timeout, Gil gil = Gil::kLetGo);
   ~RunScope();
   RunScope(const RunScope&) = delete;
 
+  // On its own thread, in the middle of its JavaScript, where it still has the GIL.
+  void let_go_of_gil();
+
  private:
   IsolateImpl& isolate_;
-  ContextImpl* previous_;
-  Run run_;
+  ContextImpl* const outer_context_;
+  RunScope* const outer_;
+  const Gil gil_;
+  bool watched_here_ = false;
+  Deadline deadline_;
   std::optional<GilRelease> nogil_;
+};
+
+// Around Python code that JavaScript calls.
+class PythonScope {
+ public:
+  explicit PythonScope(IsolateImpl& isolate)
+      : isolate_(isolate), innermost_(std::exchange(isolate.innermost, nullptr)) {}
+  ~PythonScope() { isolate_.innermost = innermost_; }
+  PythonScope(const PythonScope&) = delete;
+
+ private:
+  GilHold gil_;
+  IsolateImpl& isolate_;
+  RunScope* const innermost_;
 };
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.

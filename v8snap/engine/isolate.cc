@@ -76,6 +76,7 @@ std::unique_ptr<Isolate> allocate_isolate() {
 void IsolateImpl::start(const IsolateOptions& wanted) {
   check_address_space();
   start_v8();
+  watchdog_start();
   options = wanted;
   HeapRegistry::add(options);
   fork_generation_ = v8snap::fork_generation();
@@ -96,6 +97,7 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
 void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   check_address_space();
   start_v8();
+  watchdog_start();
   options = wanted;
   HeapRegistry::add(options);
   fork_generation_ = v8snap::fork_generation();
@@ -129,6 +131,8 @@ void IsolateImpl::start_common() {
   v8->AutomaticallyRestoreInitialHeapLimit();
   if (options.heap_limit > 0) v8->AddGCEpilogueCallback(heap_check, this);
   used_externals = PySet_New(nullptr);
+  home = thread_number();
+  watchdog_add(this);
   count_live(LiveKind::kIsolate, 1);
 }
 
@@ -145,6 +149,7 @@ void IsolateImpl::dispose() noexcept {
   closed_ = true;
   scripts.clear();
   source_maps.clear();
+  watchdog_remove(this);
   {
     GilRelease nogil;
     if (is_creator) {
@@ -191,25 +196,23 @@ void IsolateImpl::close() {
     return;
   }
   if (is_creator) throw Error(ErrorCode::kSnapshot, "this isolate belongs to a snapshot creator, which closes it");
-  if (owner.load() == thread_number()) {
+  if (turn.owner() == thread_number()) {
     throw Error(ErrorCode::kSnapshot, "the isolate is running JavaScript that called this: close it afterwards");
   }
-  if (!gate.try_lock()) {
-    GilRelease nogil;
-    gate.lock();
-  }
+  turn.take(thread_number());
   const bool first = !closed_;
   closed_ = true;
   if (first) {
     {
-      v8::Locker locker(v8);
+      std::optional<v8::Locker> locker;
+      if (must_lock(thread_number())) locker.emplace(v8);
       v8::Isolate::Scope scope(v8);
       cpu_profiles.finish();
       reset_handles();
     }
     dispose();
   }
-  gate.unlock();
+  turn.give_back();
 }
 
 void IsolateImpl::abandon() noexcept {
@@ -217,8 +220,7 @@ void IsolateImpl::abandon() noexcept {
     closed_ = true;
     return;
   }
-  if (is_creator || owner.load() == thread_number() || !gate.try_lock()) return;
-  gate.unlock();
+  if (is_creator || turn.owner() != 0) return;
   try {
     close();
   } catch (const std::exception&) {
@@ -256,13 +258,16 @@ void IsolateImpl::release(Slot* slot) noexcept {
   }
   std::lock_guard<std::mutex> lock(release_mutex_);
   released_.push_back(slot);
+  any_released_ = true;
 }
 
 void IsolateImpl::drain() noexcept {
+  if (!any_released_.load(std::memory_order_acquire) && dead_functions.empty() && thrown.empty()) return;
   std::vector<Slot*> slots;
   {
     std::lock_guard<std::mutex> lock(release_mutex_);
     slots.swap(released_);
+    any_released_ = false;
   }
   for (Slot* slot : slots) {
     if (slot->previous != nullptr) slot->previous->next = slot->next;
@@ -310,64 +315,6 @@ void IsolateImpl::close_slots(ContextImpl* of_context) {
     slot->reset();
     slot->closed = true;
     if (slot->counted.exchange(false)) count_live(slot->kind, -1);
-  }
-}
-
-// ---------------------------------------------------------------- entry
-
-Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
-  isolate.check_usable();
-  const unsigned long self = thread_number();
-  if (isolate.in_interrupt && (isolate.owner.load() == self || isolate.is_creator)) {
-    throw Error(ErrorCode::kInternal,
-                "a signal handler runs in the middle of this isolate's JavaScript and can't use it");
-  }
-  if (isolate.is_creator) {
-    if (isolate.creator_thread != self) {
-      throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
-    }
-  } else if (isolate.owner.load() != self) {
-    if (!isolate.gate.try_lock()) {
-      GilRelease nogil;
-      isolate.gate.lock();
-    }
-    if (isolate.closed()) {
-      isolate.gate.unlock();
-      throw Error(ErrorCode::kClosed, "this isolate is closed");
-    }
-    locked_ = true;
-    isolate.owner = self;
-    locker_.emplace(isolate.v8);
-  }
-  scope_.emplace(isolate.v8);
-  handles_.emplace(isolate.v8);
-  // From here on nothing throws: the destructor would not run.
-  if (isolate.depth++ == 0) {
-    isolate.v8->SetStackLimit(javascript_stack_limit());
-    isolate.drain();
-    end_forked_child(isolate);
-    isolate.cpu_profiles.enter();
-  }
-}
-
-Entry::~Entry() {
-  end_forked_child(isolate_);
-  if (isolate_.depth == 1) {
-    isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
-    isolate_.report_rejections_now(false);
-  }
-  if (--isolate_.depth == 0) isolate_.cpu_profiles.leave();
-  handles_.reset();
-  scope_.reset();
-  locker_.reset();
-  if (isolate_.depth == 0 && isolate_.orphaned != nullptr) {
-    isolate_.reset_handles();
-    isolate_.orphaned.reset();
-    isolate_.dispose();
-  }
-  if (locked_) {
-    isolate_.owner = 0;
-    isolate_.gate.unlock();
   }
 }
 

@@ -429,7 +429,7 @@ void finish_import(void* data) {
   v8::HandleScope handles(isolate.v8);
   v8::Local<v8::Context> local = import->context.Get(isolate.v8);
   v8::Context::Scope scope(local);
-  GilHold gil;
+  PythonScope python(isolate);
   ContextImpl* context = isolate.context_of(local);
   if (context == nullptr || context->owner() == nullptr || Py_REFCNT(context->owner()) == 0) return;
   const PyRef kept = PyRef::borrow(context->owner());

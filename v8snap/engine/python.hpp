@@ -42,6 +42,8 @@ class PyRef {
 PyRef checked(PyObject* owned);
 // The same for calls that return -1 on failure.
 int checked(int status);
+// Whether no other thread of the interpreter's could want the GIL.
+bool is_only_python_thread();
 // From UTF-8 as V8 gives it, with lone surrogates. New reference, or null with an error set.
 PyObject* text_to_python(const std::string& text);
 // Python's current exception with its traceback; there is none afterwards.

@@ -33,10 +33,12 @@ struct Stop {
 };
 
 Stop take_stop(IsolateImpl& isolate) {
+  if (!isolate.stop_pending) return {StopReason::kNone, false};
   std::lock_guard<std::mutex> lock(isolate.stop_mutex);
   const Stop stop{isolate.stop_reason, isolate.run_level < isolate.stop_level};
   if (stop.reason != StopReason::kNone && stop.over) {
     isolate.stop_reason = StopReason::kNone;
+    isolate.stop_pending = false;
     isolate.v8->CancelTerminateExecution();
   }
   return stop;
@@ -262,8 +264,13 @@ void note_javascript_stack(ContextImpl& context, PyObject* exception, v8::Local<
 
 void IsolateImpl::request_stop(StopReason reason, int level, unsigned long thread) {
   std::lock_guard<std::mutex> lock(stop_mutex);
-  if (run_level == 0) return;
-  if (thread != 0 && owner.load() != thread) return;  // a run ends under this lock: that thread's is still on
+  stop_pending = true;
+  // From here on a run that is on stays on: its end waits for the lock.
+  const bool right_thread = thread == 0 || turn.owner() == thread;
+  if (run_level == 0 || !right_thread || (thread != 0 && turn.owner() != thread)) {
+    stop_pending = stop_reason != StopReason::kNone;
+    return;
+  }
   // The first reason stands, unless a later one reaches further out.
   if (stop_reason == StopReason::kNone || level < stop_level) {
     stop_reason = reason;
@@ -281,35 +288,43 @@ static thread_local double g_thread_deadline = 0;
 
 void set_thread_deadline(double seconds) noexcept { g_thread_deadline = seconds > 0 ? steady_seconds() + seconds : 0; }
 
-RunScope::RunScope(ContextImpl& context, double timeout, bool release_gil)
-    : isolate_(context.isolate()), previous_(isolate_.current) {
-  watchdog_start();  // may throw: nothing is changed yet
-  {
-    std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
-    ++isolate_.run_level;
-  }
-  isolate_.current = &context;
-  run_.isolate = &isolate_;
-  run_.level = isolate_.run_level;
-  if (timeout <= 0 && run_.level == 1) timeout = isolate_.timeout;
-  if (g_thread_deadline > 0 && run_.level == 1) {
+RunScope::RunScope(ContextImpl& context, double timeout, Gil gil)
+    : isolate_(context.isolate()), outer_context_(isolate_.current), outer_(isolate_.innermost), gil_(gil) {
+  const int level = isolate_.run_level.load(std::memory_order_relaxed) + 1;
+  if (timeout <= 0 && level == 1) timeout = isolate_.timeout;
+  if (g_thread_deadline > 0 && level == 1) {
     const double left = std::max(g_thread_deadline - steady_seconds(), 1e-6);
     timeout = timeout > 0 ? std::min(timeout, left) : left;
   }
-  run_.deadline = timeout > 0 ? steady_seconds() + timeout : 0;
-  run_.signals = PyThread_get_thread_ident() == python_main_thread();
-  run_.holds_gil = !release_gil;
-  run_.thread = thread_number();
-  watchdog_add(&run_);
-  if (release_gil) nogil_.emplace();
+  isolate_.run_level.store(level, std::memory_order_release);
+  isolate_.current = &context;
+  isolate_.innermost = this;
+  const bool keep_gil = gil == Gil::kHold || is_only_python_thread();
+  if ((keep_gil || PyThread_get_thread_ident() == python_main_thread()) && isolate_.watched == 0) {
+    watched_here_ = true;
+    isolate_.watched = ++isolate_.last_watched;
+    watchdog_wake();
+  }
+  if (timeout > 0) {
+    deadline_.isolate = &isolate_;
+    deadline_.level = level;
+    deadline_.seconds = steady_seconds() + timeout;
+    watchdog_add(&deadline_);
+  }
+  if (!keep_gil) nogil_.emplace();
 }
 
 RunScope::~RunScope() {
   nogil_.reset();
-  watchdog_remove(&run_);
-  isolate_.current = previous_;
-  std::lock_guard<std::mutex> lock(isolate_.stop_mutex);
-  --isolate_.run_level;
+  if (deadline_.isolate != nullptr) watchdog_remove(&deadline_);
+  if (watched_here_) isolate_.watched.store(0, std::memory_order_release);
+  isolate_.current = outer_context_;
+  isolate_.innermost = outer_;
+  isolate_.run_level = isolate_.run_level.load(std::memory_order_relaxed) - 1;
+}
+
+void RunScope::let_go_of_gil() {
+  if (gil_ == Gil::kLetGo && !nogil_) nogil_.emplace();
 }
 
 void forget_stop(ContextImpl& context) { take_stop(context.isolate()); }

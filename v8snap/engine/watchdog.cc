@@ -8,16 +8,18 @@ namespace v8snap {
 
 namespace {
 
-constexpr double kSignalPeriod = 0.05;  // seconds between looks for Ctrl-C
-constexpr int kIdlePeriods = 20;        // looks without any run before the thread sleeps for good
+constexpr double kTick = 0.005;          // seconds; a run that lasts longer lets go of the GIL
+constexpr double kSignalPeriod = 0.05;   // seconds between looks for Ctrl-C
+constexpr int kIdleTicks = 20;           // without any run before the thread sleeps for good
 
 struct Watchdog {
   std::mutex mutex;
   std::condition_variable wake;
-  Run* runs = nullptr;
+  IsolateImpl* isolates = nullptr;
+  Deadline* deadlines = nullptr;
   bool thread_running = false;  // only read and set with the GIL held
-  bool asleep = false;
-  double next_look = 0;
+  std::atomic<bool> asleep{false};
+  double next_tick = 0;
 };
 
 // One for each process: a child made by fork has no thread, and its mutex may be held for good.
@@ -33,45 +35,67 @@ Watchdog& watchdog() {
   return *g_watchdog.load();
 }
 
-void look_for_signals(v8::Isolate*, void* data) {
+// On the thread that runs JavaScript, in the middle of it.
+void look(v8::Isolate*, void* data) {
   auto* isolate = static_cast<IsolateImpl*>(data);
-  GilHold gil;
+  RunScope* run = isolate->innermost;
+  if (run == nullptr) return;
   {
-    GilRelease others_first;
-  }
-  if (PyThread_get_thread_ident() != python_main_thread() || PyErr_Occurred() != nullptr) return;
-  isolate->in_interrupt = true;
-  const bool raised = PyErr_CheckSignals() != 0;
-  isolate->in_interrupt = false;
-  if (raised) isolate->stash_python_exception();
-}
-
-void look_at(Run& run, double now) {
-  if (run.deadline > 0 && now >= run.deadline) {
-    run.deadline = 0;
-    run.isolate->request_stop(StopReason::kTimeout, run.level);
-  }
-  if (run.signals || run.holds_gil) run.isolate->v8->RequestInterrupt(look_for_signals, run.isolate);
-}
-
-void watch(Watchdog* dog) {
-  std::unique_lock<std::mutex> lock(dog->mutex);
-  int idle = 0;
-  for (;;) {
-    const double now = steady_seconds();
-    idle = dog->runs == nullptr ? idle + 1 : 0;
-    double next = now + kSignalPeriod;
-    for (Run* run = dog->runs; run != nullptr; run = run->next) {
-      look_at(*run, now);
-      if (run->deadline > 0) next = std::min(next, run->deadline);
+    PythonScope python(*isolate);
+    {
+      GilRelease others_first;
     }
-    dog->next_look = next;
-    if (idle >= kIdlePeriods) {
-      dog->asleep = true;
-      dog->wake.wait(lock);
-      dog->asleep = false;
+    if (PyThread_get_thread_ident() == python_main_thread() && PyErr_Occurred() == nullptr) {
+      isolate->in_interrupt = true;
+      const bool raised = PyErr_CheckSignals() != 0;
+      isolate->in_interrupt = false;
+      if (raised) isolate->stash_python_exception();
+    }
+  }
+  run->let_go_of_gil();
+}
+
+// Whether a run is on that has to be looked at.
+bool watch(IsolateImpl& isolate, double now) {
+  const unsigned long run = isolate.watched;
+  if (run != isolate.watch.seen) {
+    isolate.watch.seen = run;
+    isolate.watch.next_look = 0;
+  } else if (run != 0 && now >= isolate.watch.next_look) {
+    isolate.watch.next_look = now + kSignalPeriod;
+    isolate.v8->RequestInterrupt(look, &isolate);
+  }
+  return run != 0;
+}
+
+void watch(Deadline& deadline, double now) {
+  if (deadline.seconds == 0 || now < deadline.seconds) return;
+  deadline.seconds = 0;
+  deadline.isolate->request_stop(StopReason::kTimeout, deadline.level);
+}
+
+void run_watchdog(Watchdog* dog) {
+  std::unique_lock<std::mutex> lock(dog->mutex);
+  for (int idle = 0;;) {
+    const double now = steady_seconds();
+    double next = now + kTick;
+    ++idle;
+    for (IsolateImpl* isolate = dog->isolates; isolate != nullptr; isolate = isolate->watch.next) {
+      if (watch(*isolate, now)) idle = 0;
+    }
+    for (Deadline* deadline = dog->deadlines; deadline != nullptr; deadline = deadline->next) {
+      watch(*deadline, now);
+      if (deadline->seconds > 0) next = std::min(next, deadline->seconds);
       idle = 0;
+    }
+    if (dog->asleep) {
+      dog->wake.wait(lock, [dog] { return !dog->asleep; });
+      idle = 0;
+    } else if (idle >= kIdleTicks) {
+      // Looked at once more after this is set: a run that begins now sees it, or is seen.
+      dog->asleep = true;
     } else {
+      dog->next_tick = next;
       dog->wake.wait_for(lock, std::chrono::duration<double>(std::max(next - now, 0.0005)));
     }
   }
@@ -86,8 +110,53 @@ double steady_seconds() {
 void watchdog_start() {
   Watchdog& dog = watchdog();
   if (dog.thread_running) return;
-  std::thread(watch, &dog).detach();
+  std::thread(run_watchdog, &dog).detach();
   dog.thread_running = true;
+}
+
+void watchdog_wake() {
+  Watchdog& dog = watchdog();
+  if (!dog.asleep) return;
+  {
+    std::lock_guard<std::mutex> lock(dog.mutex);
+    dog.asleep = false;
+  }
+  dog.wake.notify_one();
+}
+
+void watchdog_add(IsolateImpl* isolate) {
+  Watchdog& dog = watchdog();
+  std::lock_guard<std::mutex> lock(dog.mutex);
+  isolate->watch.next = dog.isolates;
+  if (dog.isolates != nullptr) dog.isolates->watch.previous = isolate;
+  dog.isolates = isolate;
+}
+
+void watchdog_remove(IsolateImpl* isolate) {
+  Watchdog& dog = watchdog();
+  std::lock_guard<std::mutex> lock(dog.mutex);
+  auto& links = isolate->watch;
+  (links.previous != nullptr ? links.previous->watch.next : dog.isolates) = links.next;
+  if (links.next != nullptr) links.next->watch.previous = links.previous;
+}
+
+void watchdog_add(Deadline* deadline) {
+  Watchdog& dog = watchdog();
+  std::lock_guard<std::mutex> lock(dog.mutex);
+  deadline->next = dog.deadlines;
+  if (dog.deadlines != nullptr) dog.deadlines->previous = deadline;
+  dog.deadlines = deadline;
+  if (dog.asleep || deadline->seconds < dog.next_tick) {
+    dog.asleep = false;
+    dog.wake.notify_one();
+  }
+}
+
+void watchdog_remove(Deadline* deadline) {
+  Watchdog& dog = watchdog();
+  std::lock_guard<std::mutex> lock(dog.mutex);
+  (deadline->previous != nullptr ? deadline->previous->next : dog.deadlines) = deadline->next;
+  if (deadline->next != nullptr) deadline->next->previous = deadline->previous;
 }
 
 void stop_javascript_at_exit() noexcept {
@@ -96,37 +165,18 @@ void stop_javascript_at_exit() noexcept {
   if (g_watchdog.load() == nullptr || g_generation.load() != fork_generation()) return;
   int running = 0;
   {
-    std::lock_guard<std::mutex> lock(watchdog().mutex);
-    for (Run* run = watchdog().runs; run != nullptr; run = run->next) {
-      if (run->level != 1 || run->thread == thread_number()) continue;
-      run->isolate->v8->TerminateExecution();
+    Watchdog& dog = watchdog();
+    std::lock_guard<std::mutex> lock(dog.mutex);
+    for (IsolateImpl* isolate = dog.isolates; isolate != nullptr; isolate = isolate->watch.next) {
+      const unsigned long owner = isolate->turn.owner();
+      if (owner == 0 || owner == thread_number() || isolate->run_level == 0) continue;
+      isolate->v8->TerminateExecution();
       ++running;
     }
   }
   for (int i = 0; i < kMostMilliseconds && threads_left_behind() < running; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-}
-
-void watchdog_add(Run* run) {
-  Watchdog& dog = watchdog();
-  std::lock_guard<std::mutex> lock(dog.mutex);
-  run->next = dog.runs;
-  if (run->next != nullptr) run->next->previous = run;
-  dog.runs = run;
-  if (dog.asleep || (run->deadline > 0 && run->deadline < dog.next_look)) {
-    dog.wake.notify_one();
-  }
-}
-
-void watchdog_remove(Run* run) {
-  std::lock_guard<std::mutex> lock(watchdog().mutex);
-  if (run->previous != nullptr) {
-    run->previous->next = run->next;
-  } else {
-    watchdog().runs = run->next;
-  }
-  if (run->next != nullptr) run->next->previous = run->previous;
 }
 
 }  // namespace v8snap

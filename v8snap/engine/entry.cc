@@ -1,0 +1,66 @@
+// Visits to an isolate: the thread's turn, V8's lock, the entered isolate.
+#include "internal.hpp"
+
+namespace v8snap {
+
+bool IsolateImpl::must_lock(unsigned long thread) {
+  if (home != thread) home = 0;
+  return home == 0 && compat::kLocksEachIsolate;
+}
+
+Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
+  isolate.check_usable();
+  const unsigned long self = thread_number();
+  if (isolate.in_interrupt && (isolate.turn.owner() == self || isolate.is_creator)) {
+    throw Error(ErrorCode::kInternal,
+                "a signal handler runs in the middle of this isolate's JavaScript and can't use it");
+  }
+  if (isolate.is_creator) {
+    if (isolate.creator_thread != self) {
+      throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
+    }
+  } else if (isolate.turn.owner() != self) {
+    isolate.turn.take(self);
+    if (isolate.closed()) {
+      isolate.turn.give_back();
+      throw Error(ErrorCode::kClosed, "this isolate is closed");
+    }
+    took_turn_ = true;
+    if (isolate.must_lock(self)) {
+      locker_.emplace(isolate.v8);
+      isolate.limit_of = 0;  // V8's lock sets one of its own
+    }
+  }
+  scope_.emplace(isolate.v8);
+  handles_.emplace(isolate.v8);
+  // From here on nothing throws: the destructor would not run.
+  if (isolate.depth++ == 0) {
+    if (isolate.limit_of != self) {
+      isolate.v8->SetStackLimit(javascript_stack_limit());
+      isolate.limit_of = self;
+    }
+    isolate.drain();
+    end_forked_child(isolate);
+    isolate.cpu_profiles.enter();
+  }
+}
+
+Entry::~Entry() {
+  end_forked_child(isolate_);
+  if (isolate_.depth == 1) {
+    isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
+    isolate_.report_rejections_now(false);
+  }
+  if (--isolate_.depth == 0) isolate_.cpu_profiles.leave();
+  handles_.reset();
+  scope_.reset();
+  locker_.reset();
+  if (isolate_.depth == 0 && isolate_.orphaned != nullptr) {
+    isolate_.reset_handles();
+    isolate_.orphaned.reset();
+    isolate_.dispose();
+  }
+  if (took_turn_) isolate_.turn.give_back();
+}
+
+}  // namespace v8snap
