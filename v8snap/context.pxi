@@ -46,7 +46,7 @@ cdef class Context:
     cdef engine.Context* _ptr(self) except NULL:
         if self._isolate is None:
             raise ClosedError("this context was never initialised")
-        if self._isolate.closed:
+        if self._isolate._is_closed():
             raise ClosedError("this context's isolate is closed" if self._isolate._scripts is None else
                               "this context's snapshot creator has ended, or nothing held it any more")
         if self._impl.get().closed():

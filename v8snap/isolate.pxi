@@ -158,6 +158,9 @@ cdef class Isolate:
     @property
     def closed(self):
         """Whether the isolate is closed: bool."""
+        return self._is_closed()
+
+    cdef bint _is_closed(self) noexcept:
         return self._impl.get() == NULL or self._impl.get().closed()
 
     def close(self):

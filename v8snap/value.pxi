@@ -18,7 +18,7 @@ cdef class JSValue:
     cdef engine.Value* _ptr(self) except NULL:
         if self._context is None:
             raise ClosedError("this JavaScript value was never initialised")
-        if self._context._isolate.closed or self._impl.get().closed():
+        if self._context._isolate._is_closed() or self._impl.get().closed():
             raise ClosedError("this JavaScript value was closed with its context or isolate; to_py() copies")
         return self._impl.get()
 
@@ -299,9 +299,7 @@ cdef class JSFunction(JSObject):
 
     cdef JSObject _receiver
 
-    def __call__(self, *args, timeout=None, **kwargs):
-        if kwargs:
-            raise TypeError("JavaScript functions take no keyword arguments: pass a dict as the last argument")
+    def __call__(self, *args, timeout=None):
         cdef engine.Value* receiver = NULL
         if self._receiver is not None:
             receiver = self._receiver._ptr()

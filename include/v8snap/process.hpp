@@ -27,7 +27,7 @@ bool read_only_heaps_differ();
 bool v8_started();
 
 // A number for the calling thread that is never used again, unlike the system's ids.
-unsigned long thread_number();
+unsigned long thread_number() noexcept;
 
 // JavaScript that this thread calls from now on is stopped when so many seconds are over; 0: it isn't.
 void set_thread_deadline(double seconds) noexcept;

@@ -3,9 +3,19 @@
 
 namespace v8snap {
 
-bool IsolateImpl::must_lock(unsigned long thread) {
-  if (home != thread) home = 0;
-  return home == 0 && compat::kLocksEachIsolate;
+bool IsolateImpl::arrive(unsigned long thread) {
+  if (home == thread) return false;
+  evict();
+  home = 0;
+  return compat::kLocksEachIsolate;
+}
+
+void Entry::enter(unsigned long thread) {
+  leave_idle_isolate();
+  const bool may_stay = isolate_.home == thread && !isolate_.is_creator && v8::Isolate::TryGetCurrent() == nullptr;
+  isolate_.v8->Enter();
+  isolate_.stays = isolate_.stays || may_stay;
+  entered_ = !may_stay;
 }
 
 Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
@@ -26,12 +36,12 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
       throw Error(ErrorCode::kClosed, "this isolate is closed");
     }
     took_turn_ = true;
-    if (isolate.must_lock(self)) {
+    if (isolate.arrive(self)) {
       locker_.emplace(isolate.v8);
       isolate.limit_of = 0;  // V8's lock sets one of its own
     }
   }
-  scope_.emplace(isolate.v8);
+  if (!isolate.stays || v8::Isolate::TryGetCurrent() != isolate.v8) enter(self);
   handles_.emplace(isolate.v8);
   // From here on nothing throws: the destructor would not run.
   if (isolate.depth++ == 0) {
@@ -53,7 +63,7 @@ Entry::~Entry() {
   }
   if (--isolate_.depth == 0) isolate_.cpu_profiles.leave();
   handles_.reset();
-  scope_.reset();
+  if (entered_) isolate_.v8->Exit();
   locker_.reset();
   if (isolate_.depth == 0 && isolate_.orphaned != nullptr) {
     isolate_.reset_handles();

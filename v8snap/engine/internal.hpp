@@ -220,8 +220,11 @@ class IsolateImpl final : public Isolate {
   // Brings the V8 isolate to life: a plain one, or a creator's (`creator` is then filled).
   void start(const IsolateOptions& options);
   void start_as_creator(const IsolateOptions& options);
-  // Whether V8 wants its own lock: once a second thread has used the isolate, and a V8 that has one for each isolate.
-  bool must_lock(unsigned long thread);
+  // A thread that has its turn begins to use it. Whether V8 wants its own lock: once a second thread has used the
+  // isolate, where V8 has one for each.
+  bool arrive(unsigned long thread);
+  // Takes the place of the thread that stays in it.
+  void evict();
   // Lets go of every handle of ours; inside the isolate.
   void reset_handles();
   // Ends what start() began, after reset_handles(), with nothing of it running.
@@ -281,6 +284,7 @@ class IsolateImpl final : public Isolate {
 
   Turn turn;
   unsigned long home = 0;      // the thread that alone has used the isolate so far, 0: several have
+  bool stays = false;          // its home thread stays in it, see stay.cc
   unsigned long limit_of = 0;  // the thread whose stack V8 knows the limit of
   bool in_interrupt = false;   // a signal handler runs in the middle of JavaScript: V8 can't be entered
   int depth = 0;               // entries by the owner
@@ -331,6 +335,9 @@ class IsolateImpl final : public Isolate {
   std::atomic<bool> any_released_{false};
 };
 
+// Before this thread enters an isolate, makes or ends one: it leaves the one that it stayed in.
+void leave_idle_isolate();
+
 // One visit of this thread to an isolate: lock, entered isolate, handle scope. Made and destroyed with the GIL held.
 class Entry {
  public:
@@ -339,10 +346,12 @@ class Entry {
   Entry(const Entry&) = delete;
 
  private:
+  void enter(unsigned long thread);
+
   IsolateImpl& isolate_;
   bool took_turn_ = false;
+  bool entered_ = false;
   std::optional<v8::Locker> locker_;
-  std::optional<v8::Isolate::Scope> scope_;
   std::optional<v8::HandleScope> handles_;
 };
 

@@ -77,6 +77,7 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
   check_address_space();
   start_v8();
   watchdog_start();
+  leave_idle_isolate();
   options = wanted;
   HeapRegistry::add(options);
   fork_generation_ = v8snap::fork_generation();
@@ -98,6 +99,7 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   check_address_space();
   start_v8();
   watchdog_start();
+  leave_idle_isolate();
   options = wanted;
   HeapRegistry::add(options);
   fork_generation_ = v8snap::fork_generation();
@@ -204,8 +206,9 @@ void IsolateImpl::close() {
   closed_ = true;
   if (first) {
     {
+      leave_idle_isolate();
       std::optional<v8::Locker> locker;
-      if (must_lock(thread_number())) locker.emplace(v8);
+      if (arrive(thread_number())) locker.emplace(v8);
       v8::Isolate::Scope scope(v8);
       cpu_profiles.finish();
       reset_handles();

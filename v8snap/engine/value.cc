@@ -7,13 +7,23 @@ namespace v8snap {
 
 namespace {
 
-std::vector<v8::Local<v8::Value>> arguments_from(ContextImpl& context, PyObject* arguments) {
-  std::vector<v8::Local<v8::Value>> converted;
-  const Py_ssize_t count = PyTuple_GET_SIZE(arguments);
-  converted.reserve(static_cast<size_t>(count));
-  for (Py_ssize_t i = 0; i < count; ++i) converted.push_back(from_python(context, PyTuple_GET_ITEM(arguments, i)));
-  return converted;
-}
+// Those of a call, converted: a few without asking for memory.
+class Arguments {
+ public:
+  Arguments(ContextImpl& context, PyObject* tuple) : count_(PyTuple_GET_SIZE(tuple)) {
+    if (count_ > kFew) many_.resize(static_cast<size_t>(count_));
+    for (Py_ssize_t i = 0; i < count_; ++i) data()[i] = from_python(context, PyTuple_GET_ITEM(tuple, i));
+  }
+
+  int count() const { return static_cast<int>(count_); }
+  v8::Local<v8::Value>* data() { return count_ > kFew ? many_.data() : few_; }
+
+ private:
+  static constexpr Py_ssize_t kFew = 8;
+  const Py_ssize_t count_;
+  v8::Local<v8::Value> few_[kFew];
+  std::vector<v8::Local<v8::Value>> many_;
+};
 
 void append_names(const Visit& visit, v8::Local<v8::Array> names, PyObject* list) {
   v8::Isolate* isolate = visit.context->GetIsolate();
@@ -182,20 +192,18 @@ PyObject* ValueImpl::call(Value* receiver, PyObject* arguments, double timeout) 
     if (&value.context_ != &context_) isolate().contexts_mixed = true;
     self = value.local();
   }
-  std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
-  v8::Local<v8::Value> result = run_js(context_, timeout, [&] {
-    return function->Call(visit.context, self, static_cast<int>(converted.size()), converted.data());
-  });
+  Arguments converted(context_, arguments);
+  v8::Local<v8::Value> result = run_js(
+      context_, timeout, [&] { return function->Call(visit.context, self, converted.count(), converted.data()); });
   return to_python(context_, result);
 }
 
 PyObject* ValueImpl::construct(PyObject* arguments, double timeout) {
   Visit visit(context_);
   v8::Local<v8::Function> function = local().As<v8::Function>();
-  std::vector<v8::Local<v8::Value>> converted = arguments_from(context_, arguments);
-  v8::Local<v8::Object> result = run_js(context_, timeout, [&] {
-    return function->NewInstance(visit.context, static_cast<int>(converted.size()), converted.data());
-  });
+  Arguments converted(context_, arguments);
+  v8::Local<v8::Object> result = run_js(
+      context_, timeout, [&] { return function->NewInstance(visit.context, converted.count(), converted.data()); });
   return to_python(context_, result);
 }
 
