@@ -280,83 +280,6 @@ _AT_ONCE = 64
 _Sequence.register(JSArray)
 
 
-@cython.no_gc_clear
-cdef class JSFunction(JSObject):
-    """A JavaScript function: callable, and an object with properties.
-
-    ``f(*args)`` calls it, with ``this`` the object it was got from, or undefined. Arguments are converted as by
-    `Context.to_js`, the result as any value. JavaScript has no keyword arguments; ``timeout=`` is the seconds
-    after which the call is stopped.
-
-    Raises
-    ------
-    JSError
-        What it threw. Where that is an exception of a Python callable that JavaScript let through, the exception
-        itself.
-    JSTimeoutError, JSTerminatedError, JSMemoryError
-        Where it was stopped.
-    """
-
-    cdef JSObject _receiver
-
-    def __call__(self, *args, timeout=None):
-        cdef engine.Value* receiver = NULL
-        if self._receiver is not None:
-            receiver = self._receiver._ptr()
-        return self._ptr().call(receiver, args, _checked_timeout(timeout))
-
-    async def call_async(self, *args, timeout=None):
-        """Call it without holding up the asyncio loop, and await what it gives if that is a promise.
-
-        As `Context.eval_async`; `timeout` in seconds.
-        """
-        from v8snap import promises
-        return await promises.call_async(self._context, lambda: self(*args), timeout)
-
-    def call(self, this, *args, timeout=None):
-        """Call it with `this`: a proxy, or None for undefined; `timeout` in seconds.
-
-        Raises
-        ------
-        TypeError
-            For a `this` that is neither.
-        """
-        if this is not None and this is not undefined and not isinstance(this, JSValue):
-            raise TypeError("this is a JavaScript object, or None")
-        cdef engine.Value* receiver = NULL
-        if isinstance(this, JSValue):
-            receiver = (<JSValue>this)._ptr()
-        return self._ptr().call(receiver, args, _checked_timeout(timeout))
-
-    def new(self, *args, timeout=None):
-        """Construct an object with it: JavaScript's ``new``; `timeout` in seconds."""
-        return self._ptr().construct(args, _checked_timeout(timeout))
-
-    def __repr__(self):
-        try:
-            name = self._ptr().describe() or "(anonymous)"
-        except errors.V8SnapError:
-            name = "closed"
-        return f"<JSFunction {name}>"
-
-
-def this():
-    """JavaScript's ``this`` in the Python function that it is calling, converted.
-
-    Returns
-    -------
-    object
-        The object that the function was called on; the global object where there was none, as for functions that
-        aren't strict.
-
-    Raises
-    ------
-    V8SnapError
-        Where JavaScript isn't calling, on this thread.
-    """
-    return engine.current_this()
-
-
 def to_py(value):
     """Copy a JavaScript value deeply, see `JSObject.to_py`; anything else is given back as it is."""
     return (<JSObject>value).to_py() if isinstance(value, JSObject) else value
@@ -379,6 +302,7 @@ cdef PyObject* _new_proxy(Context context, unique_ptr[engine.Value] impl, JSObje
     if kind == engine.ValueKind.kFunction:
         self = JSFunction.__new__(JSFunction)
         (<JSFunction>self)._receiver = receiver
+        (<JSFunction>self)._vectorcall = <vectorcallfunc>_call_function
     elif kind == engine.ValueKind.kArray:
         self = JSArray.__new__(JSArray)
     elif kind == engine.ValueKind.kSymbol:

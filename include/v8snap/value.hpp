@@ -53,9 +53,9 @@ class Value {
   // What it gives when it is asked for its iterator (`Symbol.iterator`); null without an error where it isn't iterable.
   virtual PyObject* iterator() = 0;
 
-  // `receiver` may be null: `this` is then undefined. `arguments` is a tuple. `timeout` in seconds; 0: the isolate's.
-  virtual PyObject* call(Value* receiver, PyObject* arguments, double timeout) = 0;
-  virtual PyObject* construct(PyObject* arguments, double timeout) = 0;
+  // `receiver` may be null: `this` is then undefined. `timeout` in seconds; 0: the isolate's.
+  virtual PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) = 0;
+  virtual PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) = 0;
 
   // A deep copy as Python objects; see convert.cc for the rules.
   virtual PyObject* to_py() = 0;

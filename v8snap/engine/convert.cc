@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "internal.hpp"
+#include "primitive.hpp"
 
 namespace v8snap {
 
@@ -534,6 +535,8 @@ PyObject* to_python_deep(ContextImpl& context, v8::Local<v8::Value> value) {
 }
 
 v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object) {
+  v8::Local<v8::Value> made;
+  if (primitive_from_python(context.isolate().v8, object, &made)) return made;
   context.isolate().over_heap_limit = false;
   return FromPython(context).convert(object);
 }

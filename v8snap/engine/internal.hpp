@@ -440,8 +440,8 @@ class ValueImpl final : public Value {
   void splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) override;
   PyObject* all_names() override;
   PyObject* iterator() override;
-  PyObject* call(Value* receiver, PyObject* arguments, double timeout) override;
-  PyObject* construct(PyObject* arguments, double timeout) override;
+  PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) override;
+  PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* to_py() override;
   PyObject* describe() override;
   PyObject* preview() override;

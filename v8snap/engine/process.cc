@@ -14,6 +14,8 @@
 
 namespace v8snap {
 
+std::atomic<unsigned long> g_fork_generation{0};
+
 namespace {
 
 std::array<std::atomic<long>, 5> g_live{};
@@ -26,7 +28,6 @@ unsigned long g_started_generation = 0;
 // Never destroyed: V8 can't be started twice, and its threads may still run while the process exits.
 v8::Platform* g_platform = nullptr;
 
-std::atomic<unsigned long> g_fork_generation{0};
 [[maybe_unused]] const int g_fork_hook = pthread_atfork(nullptr, nullptr, [] { ++g_fork_generation; });
 
 struct BuildIdSearch {
@@ -152,8 +153,6 @@ void check_address_space() {
 }
 
 v8::Platform* v8_platform() { return g_platform; }
-
-unsigned long fork_generation() { return g_fork_generation; }
 
 const intptr_t* external_reference_table() {
   static const intptr_t table[] = {

@@ -3,6 +3,7 @@
 
 #include <Python.h>
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -58,7 +59,8 @@ int threads_left_behind() noexcept;
 PyGILState_STATE take_gil();
 
 // Changes in the child at each fork.
-unsigned long fork_generation();
+extern std::atomic<unsigned long> g_fork_generation;
+inline unsigned long fork_generation() { return g_fork_generation.load(std::memory_order_relaxed); }
 // In the child of a fork in the middle of V8's work: V8's frames are below, and V8's memory is not there.
 [[noreturn]] void end_forked_child();
 // The same where `isolate` was made before the fork.

@@ -2,6 +2,7 @@
 #include "v8snap/value.hpp"
 
 #include "internal.hpp"
+#include "primitive.hpp"
 
 namespace v8snap {
 
@@ -10,9 +11,14 @@ namespace {
 // Those of a call, converted: a few without asking for memory.
 class Arguments {
  public:
-  Arguments(ContextImpl& context, PyObject* tuple) : count_(PyTuple_GET_SIZE(tuple)) {
+  Arguments(ContextImpl& context, PyObject** arguments, Py_ssize_t count) : count_(count) {
     if (count_ > kFew) many_.resize(static_cast<size_t>(count_));
-    for (Py_ssize_t i = 0; i < count_; ++i) data()[i] = from_python(context, PyTuple_GET_ITEM(tuple, i));
+    v8::Isolate* isolate = context.isolate().v8;
+    for (Py_ssize_t i = 0; i < count_; ++i) {
+      if (primitive_from_python(isolate, arguments[i], &data()[i])) continue;
+      if (!scope_) scope_.emplace(context.local());
+      data()[i] = from_python(context, arguments[i]);
+    }
   }
 
   int count() const { return static_cast<int>(count_); }
@@ -21,6 +27,7 @@ class Arguments {
  private:
   static constexpr Py_ssize_t kFew = 8;
   const Py_ssize_t count_;
+  std::optional<v8::Context::Scope> scope_;  // V8 enters a function's own context by itself
   v8::Local<v8::Value> few_[kFew];
   std::vector<v8::Local<v8::Value>> many_;
 };
@@ -180,8 +187,9 @@ Py_ssize_t ValueImpl::length() {
   return PyList_GET_SIZE(names.get());
 }
 
-PyObject* ValueImpl::call(Value* receiver, PyObject* arguments, double timeout) {
-  Visit visit(context_);
+PyObject* ValueImpl::call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) {
+  Entry entry(isolate());
+  v8::Local<v8::Context> context = context_.local();
   v8::Local<v8::Function> function = local().As<v8::Function>();
   v8::Local<v8::Value> self = v8::Undefined(isolate().v8);
   if (receiver != nullptr) {
@@ -192,16 +200,16 @@ PyObject* ValueImpl::call(Value* receiver, PyObject* arguments, double timeout) 
     if (&value.context_ != &context_) isolate().contexts_mixed = true;
     self = value.local();
   }
-  Arguments converted(context_, arguments);
+  Arguments converted(context_, arguments, count);
   v8::Local<v8::Value> result = run_js(
-      context_, timeout, [&] { return function->Call(visit.context, self, converted.count(), converted.data()); });
+      context_, timeout, [&] { return function->Call(context, self, converted.count(), converted.data()); });
   return to_python(context_, result);
 }
 
-PyObject* ValueImpl::construct(PyObject* arguments, double timeout) {
+PyObject* ValueImpl::construct(PyObject** arguments, Py_ssize_t count, double timeout) {
   Visit visit(context_);
   v8::Local<v8::Function> function = local().As<v8::Function>();
-  Arguments converted(context_, arguments);
+  Arguments converted(context_, arguments, count);
   v8::Local<v8::Object> result = run_js(
       context_, timeout, [&] { return function->NewInstance(visit.context, converted.count(), converted.data()); });
   return to_python(context_, result);
