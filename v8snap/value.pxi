@@ -18,7 +18,7 @@ cdef class JSValue:
     cdef engine.Value* _ptr(self) except NULL:
         if self._context is None:
             raise ClosedError("this JavaScript value was never initialised")
-        if self._context._isolate._is_closed() or self._impl.get().closed():
+        if self._impl.get().closed():
             raise ClosedError("this JavaScript value was closed with its context or isolate; to_py() copies")
         return self._impl.get()
 

@@ -476,6 +476,7 @@ v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string)
 }
 
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver) {
+  if (value->IsInt32()) return checked(PyLong_FromLong(value.As<v8::Int32>()->Value())).release();
   if (is_primitive(value)) return checked(primitive_to_python(context.isolate().v8, value)).release();
   if (value->IsDate()) {
     if (PyRef date = date_to_python(value)) return date.release();

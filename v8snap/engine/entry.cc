@@ -49,9 +49,11 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
       isolate.v8->SetStackLimit(javascript_stack_limit());
       isolate.limit_of = self;
     }
-    isolate.drain();
-    end_forked_child(isolate);
-    isolate.cpu_profiles.enter();
+    if (isolate.has_leftovers()) {
+      isolate.drain();
+      end_forked_child(isolate);
+    }
+    if (!isolate.cpu_profiles.empty()) isolate.cpu_profiles.enter();
   }
 }
 
@@ -59,11 +61,13 @@ Entry::~Entry() {
   end_forked_child(isolate_);
   if (isolate_.depth == 1) {
     isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
-    isolate_.report_rejections_now(false);
+    if (!isolate_.rejections.empty()) isolate_.report_rejections_now(false);
   }
-  if (--isolate_.depth == 0) isolate_.cpu_profiles.leave();
+  const bool profiled = !isolate_.cpu_profiles.empty();
+  if (--isolate_.depth == 0 && profiled) isolate_.cpu_profiles.leave();
   handles_.reset();
   if (entered_) isolate_.v8->Exit();
+  if (profiled) leave_idle_isolate();  // or V8 takes the time until the next visit for the program's
   locker_.reset();
   if (isolate_.depth == 0 && isolate_.orphaned != nullptr) {
     isolate_.reset_handles();

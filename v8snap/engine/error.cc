@@ -96,9 +96,9 @@ PyGILState_STATE take_gil() {
 }
 
 bool is_only_python_thread() {
-  PyThreadState* self = PyThreadState_Get();
-  return PyInterpreterState_ThreadHead(PyThreadState_GetInterpreter(self)) == self &&
-         PyThreadState_Next(self) == nullptr;
+  static PyInterpreterState* const interpreter = PyInterpreterState_Get();  // Cython's modules are of one only
+  PyThreadState* newest = PyInterpreterState_ThreadHead(interpreter);
+  return PyThreadState_Next(newest) == nullptr;
 }
 
 PyObject* text_to_python(const std::string& text) {

@@ -187,6 +187,7 @@ class CpuProfiles {
   void finish() noexcept;
   void add(std::shared_ptr<CpuSampling> sampling, v8::Isolate* isolate);
   void remove(const std::shared_ptr<CpuSampling>& sampling) noexcept;
+  bool empty() const { return all_.empty(); }
 
  private:
   std::vector<std::shared_ptr<CpuSampling>> all_;
@@ -244,6 +245,10 @@ class IsolateImpl final : public Isolate {
   // Runs the tasks that a collection of garbage posted; how many calls of JavaScript they made (finalizers). Without
   // the GIL.
   int run_tasks();
+  // Whether drain() has something to do.
+  bool has_leftovers() const {
+    return any_released_.load(std::memory_order_acquire) || !dead_functions.empty() || !thrown.empty();
+  }
   // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
   void keep(long id, PyObject* object);
   void forget(long id);

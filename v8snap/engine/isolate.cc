@@ -265,7 +265,6 @@ void IsolateImpl::release(Slot* slot) noexcept {
 }
 
 void IsolateImpl::drain() noexcept {
-  if (!any_released_.load(std::memory_order_acquire) && dead_functions.empty() && thrown.empty()) return;
   std::vector<Slot*> slots;
   {
     std::lock_guard<std::mutex> lock(release_mutex_);

@@ -284,15 +284,19 @@ void IsolateImpl::stash_python_exception() {
   request_stop(StopReason::kPython, 1);
 }
 
+static std::atomic<bool> g_any_thread_deadline{false};  // since the process began: a look that costs nothing
 static thread_local double g_thread_deadline = 0;
 
-void set_thread_deadline(double seconds) noexcept { g_thread_deadline = seconds > 0 ? steady_seconds() + seconds : 0; }
+void set_thread_deadline(double seconds) noexcept {
+  g_any_thread_deadline = true;
+  g_thread_deadline = seconds > 0 ? steady_seconds() + seconds : 0;
+}
 
 RunScope::RunScope(ContextImpl& context, double timeout, Gil gil)
     : isolate_(context.isolate()), outer_context_(isolate_.current), outer_(isolate_.innermost), gil_(gil) {
   const int level = isolate_.run_level.load(std::memory_order_relaxed) + 1;
   if (timeout <= 0 && level == 1) timeout = isolate_.timeout;
-  if (g_thread_deadline > 0 && level == 1) {
+  if (g_any_thread_deadline && level == 1 && g_thread_deadline > 0) {
     const double left = std::max(g_thread_deadline - steady_seconds(), 1e-6);
     timeout = timeout > 0 ? std::min(timeout, left) : left;
   }
