@@ -3,25 +3,25 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 
 namespace v8snap {
 
 // A lock that costs next to nothing where nobody waits: the GIL guards all of it, so its functions are called with the
-// GIL held. Who waits does so without. A thread that comes back at once gives way to one that waited for long.
+// GIL held. Who waits does so without. Whoever comes first takes it, until somebody has waited for long.
 class Turn {
  public:
   // A thread_number(), 0: nobody's. From any thread.
   unsigned long owner() const { return owner_.load(std::memory_order_acquire); }
 
   void take(unsigned long thread) {
-    while (owner() != 0 || (barred_ == thread && waiting_ > 0)) wait();
+    if (owner() != 0 || reserved_) wait(thread);
     owner_.store(thread, std::memory_order_release);
-    barred_ = 0;
   }
 
   void give_back() {
-    if (waiting_ > 0) {
+    if (!waiting_.empty()) {
       let_others();
     } else {
       owner_.store(0, std::memory_order_release);
@@ -29,13 +29,13 @@ class Turn {
   }
 
  private:
-  void wait();
+  void wait(unsigned long thread);
   void let_others();
 
   std::atomic<unsigned long> owner_{0};
-  int waiting_ = 0;
-  unsigned long barred_ = 0;           // has to let one of those that wait go first
-  std::atomic<bool> impatient_{false};  // somebody waited for long
+  std::deque<unsigned long> waiting_;  // threads, the first came first
+  bool impatient_ = false;             // one of them waited for long
+  bool reserved_ = false;              // for the first of them
 
   std::mutex mutex_;
   std::condition_variable changed_;
