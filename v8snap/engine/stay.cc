@@ -2,9 +2,9 @@
 // costs as much as a short call.
 //
 // V8 notes for each thread the isolate that it is in, and for each isolate a stack of what was noted before. An isolate
-// that another thread wants has to be left first, which only V8's note of the first thread stands against: a thread of no
-// isolate takes over. It enters `ticket()`, which then has the note of being in none, and leaves the isolate in the first
-// thread's stead. That one leaves `ticket()` when it comes back, and is in none.
+// that another thread wants has to be left first, which only V8's note of the first thread stands against: a thread of
+// no isolate takes over. It enters `ticket()`, which then has the note of being in none, and leaves the isolate in the
+// first thread's stead. That one leaves `ticket()` when it comes back, and is in none.
 #include <unordered_set>
 
 #include "internal.hpp"

@@ -17,8 +17,8 @@ namespace v8snap::compat {
 // whose read-only heaps differ must not be alive together. Later versions have the same one in every blob.
 constexpr bool kSharedReadOnlyHeap = V8_MAJOR_VERSION < 12;
 
-// Whether V8 asks for a v8::Locker isolate by isolate. Before, once there was one in the process every isolate had to be
-// locked, those that run at that moment too: there Turn alone keeps threads apart. V8's own lock does no more for an
+// Whether V8 asks for a v8::Locker isolate by isolate. Before, once there was one in the process every isolate had to
+// be locked, those that run at that moment too: there Turn alone keeps threads apart. V8's own lock does no more for an
 // isolate in which no JavaScript is on any stack, and that is when an isolate goes from thread to thread here.
 constexpr bool kLocksEachIsolate = V8_MAJOR_VERSION >= 11;
 

@@ -201,8 +201,8 @@ PyObject* ValueImpl::call(Value* receiver, PyObject** arguments, Py_ssize_t coun
     self = value.local();
   }
   Arguments converted(context_, arguments, count);
-  v8::Local<v8::Value> result = run_js(
-      context_, timeout, [&] { return function->Call(context, self, converted.count(), converted.data()); });
+  v8::Local<v8::Value> result =
+      run_js(context_, timeout, [&] { return function->Call(context, self, converted.count(), converted.data()); });
   return to_python(context_, result);
 }
 

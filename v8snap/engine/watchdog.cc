@@ -8,9 +8,9 @@ namespace v8snap {
 
 namespace {
 
-constexpr double kTick = 0.005;          // seconds; a run that lasts longer lets go of the GIL
-constexpr double kSignalPeriod = 0.05;   // seconds between looks for Ctrl-C
-constexpr int kIdleTicks = 20;           // without any run before the thread sleeps for good
+constexpr double kTick = 0.005;         // seconds; a run that lasts longer lets go of the GIL
+constexpr double kSignalPeriod = 0.05;  // seconds between looks for Ctrl-C
+constexpr int kIdleTicks = 20;          // without any run before the thread sleeps for good
 
 struct Watchdog {
   std::mutex mutex;
