@@ -1,4 +1,4 @@
-"""A thread stays in the isolate that it alone uses; nothing of that is seen by others, whatever ends first and where."""
+"""A thread stays in the isolate that it alone uses; nothing of that is seen, whatever ends first and where."""
 
 import pytest
 
