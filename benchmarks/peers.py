@@ -2,15 +2,13 @@
 
 import functools
 import json
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 
-from benchmarks import FOLDER
+from benchmarks.node import WORKERS, node_command, node_version
 from benchmarks.sides import SideError
 
-WORKERS = FOLDER / "workers"
 INSTALL_SECONDS = 600
 
 
@@ -38,26 +36,20 @@ class PythonPeer:
 
 @dataclass(frozen=True)
 class NodePeer:
-    """A package of npm, or Node.js itself."""
+    """A package of npm."""
 
+    package: str
     worker: str
-    package: str = ""
     flags: tuple = ()
 
     def install(self, folder):
-        node = shutil.which("node")
-        if node is None:
-            raise SideError("no node on this machine")
-        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
-        if self.package:
-            name = self.package.rpartition("@")[0]
-            manifest = folder / "node_modules" / name / "package.json"
-            if not manifest.exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                _run(["npm", "install", "--silent", "--prefix", str(folder), self.package])
-            version = f"{json.loads(manifest.read_text())['version']}, Node {version}"
-        command = [node, *self.flags, str(WORKERS / self.worker)]
-        return [*command, str(folder / "node_modules")] if self.package else command, version
+        node = node_command()
+        manifest = folder / "node_modules" / self.package.rpartition("@")[0] / "package.json"
+        if not manifest.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _run(["npm", "install", "--silent", "--prefix", str(folder), self.package])
+        version = f"{json.loads(manifest.read_text())['version']}, Node {node_version()}"
+        return [node, *self.flags, str(WORKERS / self.worker), str(folder / "node_modules")], version
 
 
 PEERS = {
@@ -67,9 +59,7 @@ PEERS = {
     "v8-python": PythonPeer("v8-python", "v8_python_worker.py"),
     "PythonMonkey": PythonPeer("pythonmonkey", "pythonmonkey_worker.py"),
     "quickjs": PythonPeer("quickjs", "quickjs_worker.py"),
-    "isolated-vm": NodePeer("isolated_vm_worker.cjs", "isolated-vm@4.7.2", ("--no-node-snapshot",)),
-    "Node code cache": NodePeer("node_code_cache.cjs"),
-    "Node snapshot": NodePeer("node_snapshot.cjs"),
+    "isolated-vm": NodePeer("isolated-vm@4.7.2", "isolated_vm_worker.cjs", ("--no-node-snapshot",)),
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from benchmarks.rounds import Entrant, Race
 
 CPP, V8SNAP = "C++", "v8snap"
+NEW = ", new process"  # behind a side's name: one for each request
 CALLS = 10_000  # in a row, for one round
 CALLBACKS = 20_000
 STRINGS = {10: 10_000, 1_000: 10_000, 100_000: 500, 10_000_000: 10}  # size in bytes: how many in a round
@@ -27,21 +28,34 @@ def _start(material, how):
     )
 
 
+def _peer_start(side, how, material):
+    """How: scripts; snapshot, of the scripts; warm, a snapshot with the first call run once while it was made."""
+    label = {"scripts": "scripts", "snapshot": "snapshot", "warm": "snapshot after a call"}[how]
+    arguments = {"how": how, "scripts": material.joined, "call": material.call}
+    return Entrant(side, "start", arguments, f"{side.removesuffix(NEW)}, {label}")
+
+
+#: Sides and their ways to start.
+PEER_STARTS = (
+    ("mini-racer", "scripts"),
+    ("jsrun", "snapshot"),
+    ("jsrun", "warm"),
+    ("jsrun", "scripts"),
+    ("STPyV8", "scripts"),
+    ("v8-python", "snapshot"),
+    ("v8-python", "warm"),
+    ("v8-python", "scripts"),
+    ("PythonMonkey", "scripts"),
+    ("quickjs", "scripts"),
+    ("isolated-vm", "snapshot"),
+    ("isolated-vm", "warm"),
+    ("isolated-vm", "scripts"),
+)
+
+
 def start_memory(key, material):
-    scripts = {"how": "scripts", "scripts": material.joined, "call": material.call}
-    entrants = (
-        *_start(material, "memory"),
-        Entrant(V8SNAP, "start", scripts, "v8snap, scripts"),
-        Entrant("mini-racer", "start", scripts, "mini-racer, scripts"),
-        Entrant("jsrun", "start", {**scripts, "how": "memory"}, "jsrun, snapshot"),
-        Entrant("jsrun", "start", scripts, "jsrun, scripts"),
-        Entrant("STPyV8", "start", scripts, "STPyV8, scripts"),
-        Entrant("v8-python", "start", scripts, "v8-python, scripts"),
-        Entrant("PythonMonkey", "start", scripts, "PythonMonkey, scripts"),
-        Entrant("quickjs", "start", scripts, "quickjs, scripts"),
-        Entrant("isolated-vm", "start", {**scripts, "how": "memory"}, "isolated-vm, createSnapshot"),
-        Entrant("isolated-vm", "start", scripts, "isolated-vm, scripts"),
-    )
+    peers = ((V8SNAP, "scripts"), *PEER_STARTS)
+    entrants = (*_start(material, "memory"), *(_peer_start(side, how, material) for side, how in peers))
     title = f"{material.title}: isolate, context, first call, from a blob in memory"
     return Race(f"start-memory-{key}", title, "ns", entrants, material.expected)
 
@@ -52,18 +66,13 @@ def start_mapped(key, material):
 
 
 def start_process(key, material):
-    scripts = {"how": "scripts", "scripts": material.joined, "call": material.call}
+    node = (("snapshot", "memory"), ("code cache", "cache"), ("scripts", "scripts"))
+    arguments = {"scripts": material.joined, "call": material.call}
+    peers = ((V8SNAP + NEW, "scripts"), ("mini-racer" + NEW, "scripts"), ("STPyV8" + NEW, "scripts"))
     entrants = (
-        *(
-            replace(entrant, side=f"{entrant.side}, new process", label=entrant.side)
-            for entrant in _start(material, "mapped")
-        ),
-        Entrant("v8snap, new process", "start", scripts, "v8snap, scripts"),
-        Entrant("mini-racer, new process", "start", scripts, "mini-racer, scripts"),
-        Entrant("jsrun, new process", "start", {**scripts, "how": "memory"}, "jsrun, snapshot"),
-        Entrant("Node snapshot", "start", scripts, "Node, --snapshot-blob"),
-        Entrant("Node code cache", "start", {**scripts, "how": "cache"}, "Node, code cache"),
-        Entrant("Node code cache", "start", scripts, "Node, scripts"),
+        *(replace(entrant, side=entrant.side + NEW, label=entrant.side) for entrant in _start(material, "mapped")),
+        *(_peer_start(side, how, material) for side, how in peers),
+        *(Entrant("Node", "start", {"how": how, **arguments}, f"Node, {label}") for label, how in node),
     )
     title = f"{material.title}: a new process, from its start to its end"
     return Race(f"start-process-{key}", title, "ns", entrants, material.expected)
@@ -101,7 +110,7 @@ def ways(key, material):
 
 def building(key, material):
     entrants = _pair("build", {"scripts": material.joined}, steps=("build",))
-    peers = ("jsrun", "isolated-vm")
+    peers = ("jsrun", "v8-python", "isolated-vm")
     entrants += tuple(Entrant(side, "build", {"scripts": material.joined}, steps=("build",)) for side in peers)
     return Race(f"build-{key}", f"{material.title}: making the blob in this process", "ns", entrants, "made")
 
@@ -125,7 +134,7 @@ def calls():
     shared = _pair("locked_call", {"count": CALLS}, per=CALLS)
     yield Race("call-shared", "f(1, 2), isolate used by several threads", "ns", shared, "3")
     callbacks = _with_peers("callback", {"count": CALLBACKS}, CALLBACKS)
-    yield Race("callback", "cb(i) from a loop in JavaScript", "ns", callbacks, "undefined")
+    yield Race("callback", "cb(i) from a loop in JavaScript", "ns", callbacks, str(CALLBACKS))
     yield Race("get", 'object["value"]', "ns", _with_peers("get", {"count": CALLS}, CALLS), "7")
     yield Race("set", 'object["value"] = 7', "ns", _with_peers("set", {"count": CALLS}, CALLS), "7")
 

@@ -63,7 +63,7 @@ def run_race(race, open_side, rounds, progress):
     try:
         for name, lane in lanes.items():
             try:
-                sides[name] = open_side(lane.entrant.side, race.key)
+                sides[name] = open_side(lane.entrant.side)
             except SideError as why:
                 lane.trouble = str(why)
         _run_rounds(race, lanes, sides, rounds, progress)

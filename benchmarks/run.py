@@ -4,6 +4,7 @@ import sys
 from dataclasses import replace
 
 from benchmarks import budgets, peers, programs, races
+from benchmarks.node import NodeProcess, node_version
 from benchmarks.rounds import run_race
 from benchmarks.sides import Child, NewProcess
 
@@ -26,11 +27,14 @@ class Sides:
             "import v8snap": [python, "-c", "import v8snap"],
         }
 
-    def open(self, side, key):
+    def open(self, side):
         """For one race. Raises SideError where there is no such side here."""
-        name = side.removesuffix(", new process")
+        if side == "Node":
+            self.peers.versions["Node"] = node_version()
+            return NodeProcess()
+        name = side.removesuffix(races.NEW)
         command = self._commands.get(side) or self.peers.command(name)
-        new = side != name or side.startswith(("import ", "Node "))
+        new = side != name or side.startswith("import ")
         return (NewProcess if new else Child)(command)
 
 

@@ -7,7 +7,7 @@ namespace {
 
 constexpr const char* kScript =
     "function f(a, b) { return a + b }\n"
-    "function loop(n) { let last; for (let i = 0; i < n; ++i) last = cb(i); return last }\n"
+    "function loop(n) { let done = 0; for (let i = 0; i < n; ++i) { cb(i); ++done } return done }\n"
     "var object = { value: 7 };";
 
 void nothing(const v8::FunctionCallbackInfo<v8::Value>&) {}

@@ -1,25 +1,15 @@
 """What v8snap does, for comparison with the C++ program: the same works under the same names."""
 
 import functools
-import hashlib
 import json
 import mmap
 import os
 import threading
 
-from protocol import Stopwatch, nanoseconds, read_text, serve, timed
+from protocol import CALLS, RECORDS, Stopwatch, digest, nanoseconds, once, read_text, serve, timed
 
 import v8snap
 
-CALLS = """
-function f(a, b) { return a + b }
-function loop(n) { let last; for (let i = 0; i < n; ++i) last = cb(i); return last }
-var object = { value: 7 };
-"""
-RECORDS = """
-Array.from({length: count / 10}, (_, i) => (
-  {id: i, name: "item " + i, price: i * 1.5 + 0.25, flags: [true, null], at: {x: i, y: i + 1}}))
-"""
 MEMORY_STEPS = (1, 10, 100)
 
 
@@ -150,7 +140,7 @@ def callback(arguments):
     loop, count = warm_context().globals["loop"], int(arguments["count"])
     begin = nanoseconds()
     result = loop(count)
-    return {"all": nanoseconds() - begin}, "undefined" if result is None else result
+    return {"all": nanoseconds() - begin}, result
 
 
 def get(arguments):
@@ -216,22 +206,12 @@ def copies_of_array(arguments):
 # ---------------------------------------------------------------- deep conversion
 
 
-def digest(data):
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
-
-
 @functools.cache
 def records(count):
     """(context, JavaScript's value, the same in Python)."""
     context = warm_context()
-    value = context.eval(f"(count => globalThis.records = {RECORDS})({count})")
+    value = context.eval(RECORDS.format(count=count))
     return context, value, value.to_py()
-
-
-def once(work):
-    begin = nanoseconds()
-    result = work()
-    return {"all": nanoseconds() - begin}, result
 
 
 def to_py(arguments):
