@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 import v8snap
-from v8snap import demo
+from v8snap import bench, demo
 
 __all__ = ["main"]
 
@@ -67,4 +71,108 @@ def _demo_table(results: list[dict[str, Any]], rounds: int) -> Table:
             size = f"{row['bytes'] / 1e6:.1f}"
             table.add_row(result["title"] if number == 0 else "", way, *times, size, f"{row['ratio']:.1f}x")
         table.add_section()
+    return table
+
+
+MOST_FUNCTIONS = 20
+
+
+@main.command("bench")
+@click.argument("scripts", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--warmup",
+    "-w",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="JavaScript with typical calls.",
+)
+@click.option(
+    "--call",
+    "-c",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The first call, if not the warm-up.",
+)
+@click.option("--host", multiple=True, help="A host object that the scripts need, such as console.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Fresh processes for each way.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of tables.")
+@click.option("--budgets", is_flag=True, help="Without scripts: only v8snap's own limits.")
+def bench_command(
+    scripts: tuple[Path, ...],
+    warmup: Path | None,
+    call: Path | None,
+    host: tuple[str, ...],
+    rounds: int,
+    as_json: bool,
+    budgets: bool,
+) -> None:
+    """Measure what a snapshot saves for your own program.
+
+    Starts it in fresh processes: from its scripts, with a code cache, and from snapshots without compiled functions,
+    with those that ran, and warmed up. The first call after it is the warm-up or another file; of the program's
+    functions, those are listed that V8 still compiles there.
+
+    Without scripts, in a checkout of v8snap: v8snap's own benchmarks, as python -m benchmarks.
+
+    Example: v8snap bench app.js --warmup calls.js
+    """
+    if not scripts:
+        raise SystemExit(_own_benchmarks(budgets))
+    console = Console(stderr=True)
+    try:
+        with console.status("starting") as status:
+            result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
+    except (demo.DemoError, v8snap.V8SnapError, ValueError, ImportError, OSError) as error:
+        console.print(str(error), style="red", highlight=False, markup=False)
+        raise SystemExit(ERROR) from None
+    if as_json:
+        functions = [asdict(function) for function in result["uncompiled"]]
+        click.echo(json.dumps({**result, "uncompiled": functions}, indent=2))
+        return
+    shown = Console(width=None if Console().is_terminal else 130)
+    shown.print(_bench_table(result, rounds))
+    if result["uncompiled"]:
+        shown.print(_functions_table(result["uncompiled"]))
+    if not result["same_result"]:
+        console.print("The first call's result was not the same each time: a script that asks for time or chance?")
+
+
+def _text_of(path: Path | None) -> str | None:
+    return None if path is None else path.read_text(encoding="utf-8")
+
+
+def _own_benchmarks(budgets: bool) -> int:
+    """Runs them in the checkout that is the current folder; their exit code."""
+    if not Path("benchmarks/__main__.py").is_file() or not Path("v8snap/bench.py").is_file():
+        raise click.UsageError("give scripts to measure; v8snap's own benchmarks run in a checkout of v8snap")
+    command = [sys.executable, "-m", "benchmarks", *(["--budgets"] if budgets else ["--page"])]
+    return subprocess.run(command, check=False).returncode
+
+
+def _bench_table(result: dict[str, Any], rounds: int) -> Table:
+    table = Table(
+        title=f"{', '.join(result['scripts'])}: from start to first result (V8 {v8snap.v8_version()})",
+        caption=f"ms, median of {rounds} fresh processes for each way, taken in turn. load: read and run the scripts, "
+        "or read and check the blob's file. memory: MB of the process after the first call (PSS). compiled: functions "
+        "that V8 still had to compile in the first call. faster: total of the scripts over this total.",
+    )
+    table.add_column("start from")
+    for heading in (*demo.STEPS, "total", "memory", "file MB", "compiled", "faster"):
+        table.add_column(heading, justify="right")
+    for way, row in result["ways"].items():
+        times = [f"{row['medians'][step]:.1f}" for step in (*demo.STEPS, "total")]
+        memory = "" if row["memory"] is None else f"{row['memory'] / 1e6:.1f}"
+        compiled = "" if row["compiled"] is None else str(row["compiled"])
+        table.add_row(way, *times, memory, f"{row['bytes'] / 1e6:.1f}", compiled, f"{row['ratio']:.1f}x")
+    return table
+
+
+def _functions_table(functions: list[bench.CompiledFunction]) -> Table:
+    more = len(functions) - MOST_FUNCTIONS
+    caption = f"and {more} more: --json has them all" if more > 0 else None
+    table = Table(title="Still compiled in the first call", caption=caption)
+    table.add_column("function")
+    table.add_column("place")
+    table.add_column("length", justify="right")
+    for function in functions[:MOST_FUNCTIONS]:
+        place = f"{function.script}:{function.line}:{function.column}"
+        table.add_row(function.name or "(anonymous)", place, str(function.length))
     return table

@@ -32,6 +32,7 @@ __all__ = [
     "program_files",
     "programs_present",
     "run_demo",
+    "run_fresh",
 ]
 
 WAYS = ("scripts", "snapshot", "warmed snapshot")
@@ -136,7 +137,7 @@ def programs_present() -> list[str]:
 # ---------------------------------------------------------------- in the fresh process
 
 
-class _Stopwatch:
+class Stopwatch:
     """Milliseconds by step, in the order in which they are taken."""
 
     def __init__(self) -> None:
@@ -150,7 +151,7 @@ class _Stopwatch:
 
 
 def _start_from_scripts(program: Program, paths: list[Path]) -> tuple[dict[str, float], Any]:
-    watch = _Stopwatch()
+    watch = Stopwatch()
     isolate = v8snap.Isolate()
     watch.note("isolate")
     context = isolate.new_context()
@@ -164,7 +165,7 @@ def _start_from_scripts(program: Program, paths: list[Path]) -> tuple[dict[str, 
 
 
 def _start_from_snapshot(program: Program, path: Path) -> tuple[dict[str, float], Any]:
-    watch = _Stopwatch()
+    watch = Stopwatch()
     blob = v8snap.StartupData.load(path)
     watch.note("load")
     isolate = v8snap.Isolate(blob)
@@ -176,7 +177,7 @@ def _start_from_snapshot(program: Program, path: Path) -> tuple[dict[str, float]
     return watch.steps, result
 
 
-def _child(key: str, paths: list[str]) -> None:
+def _child(key: str, *paths: str) -> None:
     program = PROGRAMS[key]
     files = [Path(path) for path in paths]
     if files[0].suffix == ".v8snap":
@@ -187,6 +188,26 @@ def _child(key: str, paths: list[str]) -> None:
 
 
 # ---------------------------------------------------------------- in this process
+
+
+def run_fresh(module: str, function: str, *arguments: str) -> Any:
+    """Call a function of this package in a fresh process; what it prints there, read as JSON.
+
+    Raises
+    ------
+    DemoError
+        Where the process failed.
+    """
+    code = f"import sys; from {module} import {function} as run; run(*sys.argv[1:])"
+    # From another folder: a checkout of v8snap in this one would be found before the installed package.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(
+        command, cwd=tempfile.gettempdir(), env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise DemoError(f"{arguments[0]}: the fresh process failed: {done.stderr.strip()}")
+    return json.loads(done.stdout)
 
 
 def measure(key: str, paths: list[Path]) -> dict[str, float]:
@@ -203,23 +224,15 @@ def measure(key: str, paths: list[Path]) -> dict[str, float]:
     DemoError
         Where the process failed or its result is wrong.
     """
-    code = "import sys; from v8snap.demo import _child; _child(sys.argv[1], sys.argv[2:])"
-    command = [sys.executable, "-c", code, key, *map(str, paths)]
-    # From another folder: a checkout of v8snap in this one would be found before the installed package.
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(
-        command, cwd=tempfile.gettempdir(), env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise DemoError(f"{key}: the fresh process failed: {done.stderr.strip()}")
-    answer = json.loads(done.stdout)
+    answer = run_fresh("v8snap.demo", "_child", key, *map(str, paths))
     if answer["result"] != PROGRAMS[key].expected:
         raise DemoError(f"{key}: wrong result from {paths[0].name}: {answer['result']!r}")
     steps: dict[str, float] = answer["steps"]
     return {**steps, "total": sum(steps.values())}
 
 
-def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
+def medians_by_step(rounds: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each step, and of the total."""
     return {step: statistics.median(each[step] for each in rounds) for step in (*STEPS, "total")}
 
 
@@ -246,7 +259,7 @@ def measure_program(key: str, folder: Path, rounds: int, progress: Callable[[str
         for way, paths in starts.items():
             progress(f"{program.title}: start from {way}, round {number + 1} of {rounds}")
             times[way].append(measure(key, paths))
-    medians = {way: _medians(each) for way, each in times.items()}
+    medians = {way: medians_by_step(each) for way, each in times.items()}
     ways = {
         way: {
             "medians": medians[way],

@@ -1,0 +1,77 @@
+"""The command: ``python -m benchmarks``."""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks import FOLDER, report
+from benchmarks.compile import CompileError, compile_baseline
+from benchmarks.run import Sides, run
+from v8snap.demo import DemoError
+
+DOCS = FOLDER.parent / "docs"
+
+
+def cache_folder():
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "v8snap-benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--budgets", action="store_true", help="only what has a limit to keep; exit code 1 if one fails"
+    )
+    parser.add_argument("--only", action="append", default=[], metavar="RACE", help="races whose key begins so")
+    parser.add_argument("--rounds", type=int, default=21, help="rounds that count, after 3 that don't")
+    parser.add_argument("--v8-prefix", metavar="FOLDER", help="a tree with the V8 that v8snap was built with")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where peers and the C++ program are kept")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.json, .md and the plots")
+    return parser.parse_args(arguments)
+
+
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text[:110]}", end="", file=sys.stderr, flush=True)
+
+
+def show_race(race, lanes):
+    show_progress("")
+    print("\n".join(report.race_lines(report.describe_race(race, lanes))), flush=True)
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    cache = options.cache or cache_folder()
+    try:
+        program = compile_baseline(cache, options.v8_prefix)
+        sides = Sides(program, cache)
+        with tempfile.TemporaryDirectory(prefix="v8snap-benchmarks-") as folder:
+            races, results = run(
+                sides,
+                Path(folder),
+                cache,
+                options.rounds,
+                options.budgets,
+                tuple(options.only),
+                show_progress,
+                show_race,
+            )
+    except (CompileError, DemoError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    data = report.as_data(races, results, sides.peers.versions, options.rounds)
+    print("\n".join(["", *report.budget_lines(data)]))
+    if options.json:
+        options.json.write_text(json.dumps(data, indent=1))
+    return 1 if any(verdict["verdict"] == "FAIL" for verdict in data["budgets"]) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,156 @@
+// From nothing to the first result; making what to start from.
+#include <sstream>
+
+#include "baseline.hpp"
+#include "v8_compat.hpp"
+
+namespace baseline {
+
+namespace compat = v8snap::compat;
+
+namespace {
+
+std::vector<std::string> split(const std::string& paths) {
+  std::vector<std::string> parts;
+  std::istringstream words(paths);
+  std::string word;
+  while (std::getline(words, word, ':')) parts.push_back(word);
+  return parts;
+}
+
+std::string file_name(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+v8::Local<v8::UnboundScript> compile(v8::Isolate* isolate, const std::string& path, const std::string* cache) {
+  v8::ScriptCompiler::CachedData* data = nullptr;
+  if (cache != nullptr) {
+    data = new v8::ScriptCompiler::CachedData(reinterpret_cast<const uint8_t*>(cache->data()),
+                                              static_cast<int>(cache->size()));
+  }
+  v8::ScriptOrigin origin = compat::script_origin(isolate, new_string(isolate, file_name(path)));
+  v8::ScriptCompiler::Source source(new_string(isolate, read_file(path)), origin, data);
+  const auto options = data != nullptr ? v8::ScriptCompiler::kConsumeCodeCache : v8::ScriptCompiler::kNoCompileOptions;
+  v8::Local<v8::UnboundScript> script;
+  if (!v8::ScriptCompiler::CompileUnboundScript(isolate, &source, options).ToLocal(&script))
+    fail("can't compile " + path);
+  if (data != nullptr && data->rejected) fail("the code cache of " + path + " was rejected");
+  return script;
+}
+
+// Runs scripts; from code caches beside them, PATH.cache, where wanted.
+void run_files(v8::Local<v8::Context> context, const std::vector<std::string>& paths, bool cached) {
+  v8::Context::Scope scope(context);
+  for (const std::string& path : paths) {
+    if (!cached) {
+      run(context, read_file(path), file_name(path));
+      continue;
+    }
+    const std::string cache = read_file(path + ".cache");
+    v8::Local<v8::Script> script = compile(context->GetIsolate(), path, &cache)->BindToCurrentContext();
+    if (script->Run(context).IsEmpty()) fail(path + " threw");
+  }
+}
+
+// All that is not measured is over before `watch` begins: the call's text is there.
+Answer first_result(Stopwatch& watch, v8::StartupData* blob, const std::string& source, const Arguments& arguments) {
+  const Isolate isolate(blob);
+  watch.note("isolate");
+  v8::Isolate::Scope scope(isolate.v8);
+  v8::HandleScope handles(isolate.v8);
+  v8::Local<v8::Context> context = new_context(isolate.v8);
+  watch.note("context");
+  const std::vector<std::string> files = split(arguments.text_or("scripts", ""));
+  if (!files.empty()) {
+    run_files(context, files, arguments.text("how") == "cache");
+    watch.note("load");
+  }
+  const std::string result = text_of(isolate.v8, run(context, source, "call.js"));
+  watch.note("call");
+  return {watch.counts, result};
+}
+
+}  // namespace
+
+// how: memory (the blob was read before), mapped, scripts, cache.
+Answer start(const Arguments& arguments) {
+  start_v8();
+  const std::string source = read_file(arguments.text("call"));
+  const std::string& how = arguments.text("how");
+  if (how == "mapped") {
+    Stopwatch watch;
+    Blob blob(arguments.text("blob"), true);
+    watch.note("load");
+    return first_result(watch, blob.data(), source, arguments);
+  }
+  v8::StartupData* blob = how == "memory" ? blob_in_memory(arguments.text("blob")) : nullptr;
+  Stopwatch watch;
+  return first_result(watch, blob, source, arguments);
+}
+
+// A new context and its first call, in an isolate that has had some.
+Answer fresh_context(const Arguments& arguments) {
+  static Isolate isolate(blob_in_memory(arguments.text("blob")));
+  static const std::string source = read_file(arguments.text("call"));
+  v8::Isolate::Scope scope(isolate.v8);
+  Answer answer;
+  {
+    v8::HandleScope handles(isolate.v8);
+    Stopwatch watch;
+    v8::Local<v8::Context> context = new_context(isolate.v8);
+    watch.note("context");
+    answer.result = text_of(isolate.v8, run(context, source, "call.js"));
+    watch.note("call");
+    answer.counts = watch.counts;
+  }
+  compat::context_disposed(isolate.v8);
+  return answer;
+}
+
+// A snapshot of what scripts leave, and where wanted its file.
+Answer build(const Arguments& arguments) {
+  start_v8();
+  std::unique_ptr<v8::ArrayBuffer::Allocator> allocator(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
+  Stopwatch watch;
+  v8::Isolate* isolate = v8::Isolate::Allocate();
+  v8::Isolate::CreateParams params;
+  params.array_buffer_allocator = allocator.get();
+  params.external_references = references();
+  compat::Creator creator(isolate, params);
+  v8::Isolate::Scope scope(isolate);
+  {
+    v8::HandleScope handles(isolate);
+    v8::Local<v8::Context> context = v8::Context::New(isolate);
+    run_files(context, split(arguments.text("scripts")), false);
+    creator->SetDefaultContext(context);
+  }
+  const v8::StartupData blob = creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
+  watch.note("build");
+  if (arguments.text_or("into", "") != "") {
+    write_file(arguments.text("into"), blob.data, static_cast<size_t>(blob.raw_size));
+  }
+  watch.counts.emplace_back("bytes", blob.raw_size);
+  delete[] blob.data;
+  return {watch.counts, "made"};
+}
+
+// PATH.cache beside each script, made after the first call.
+Answer make_cache(const Arguments& arguments) {
+  const Isolate isolate;
+  v8::Isolate::Scope scope(isolate.v8);
+  v8::HandleScope handles(isolate.v8);
+  v8::Local<v8::Context> context = new_context(isolate.v8);
+  v8::Context::Scope inside(context);
+  std::vector<v8::Local<v8::UnboundScript>> scripts;
+  const std::vector<std::string> paths = split(arguments.text("scripts"));
+  for (const std::string& path : paths) {
+    scripts.push_back(compile(isolate.v8, path, nullptr));
+    if (scripts.back()->BindToCurrentContext()->Run(context).IsEmpty()) fail(path + " threw");
+  }
+  const std::string result = text_of(isolate.v8, run(context, read_file(arguments.text("call")), "call.js"));
+  for (size_t i = 0; i < paths.size(); ++i) {
+    const std::unique_ptr<v8::ScriptCompiler::CachedData> cache(v8::ScriptCompiler::CreateCodeCache(scripts[i]));
+    write_file(paths[i] + ".cache", reinterpret_cast<const char*>(cache->data), static_cast<size_t>(cache->length));
+  }
+  return {{}, result};
+}
+
+}  // namespace baseline

@@ -1,0 +1,223 @@
+"""What is measured: the table of races."""
+
+from dataclasses import replace
+
+from benchmarks.rounds import Entrant, Race
+
+CPP, V8SNAP = "C++", "v8snap"
+NEW = ", new process"  # behind a side's name: one for each request
+CALLS = 10_000  # in a row, for one round
+CALLBACKS = 20_000
+STRINGS = {10: 10_000, 1_000: 10_000, 100_000: 500, 10_000_000: 10}  # size in bytes: how many in a round
+ARRAYS = {10_000: 2_000, 10_000_000: 10}
+VALUES = (2_000, 200_000)
+
+
+def _pair(work, arguments, **more):
+    return tuple(Entrant(side, work, arguments, **more) for side in (CPP, V8SNAP))
+
+
+# ---------------------------------------------------------------- starts
+
+
+def _start(material, how):
+    """Each side's own file: the C++ program wants V8's bytes, v8snap its file."""
+    own = {CPP: material.blob, V8SNAP: material.warm}
+    return tuple(
+        Entrant(side, "start", {"how": how, "blob": blob, "call": material.call}) for side, blob in own.items()
+    )
+
+
+def _peer_start(side, how, material):
+    """How: scripts; snapshot, of the scripts; warm, a snapshot with the first call run once while it was made."""
+    label = {"scripts": "scripts", "snapshot": "snapshot", "warm": "snapshot after a call"}[how]
+    arguments = {"how": how, "scripts": material.joined, "call": material.call}
+    return Entrant(side, "start", arguments, f"{side.removesuffix(NEW)}, {label}")
+
+
+#: Sides and their ways to start.
+PEER_STARTS = (
+    ("mini-racer", "scripts"),
+    ("jsrun", "snapshot"),
+    ("jsrun", "warm"),
+    ("jsrun", "scripts"),
+    ("STPyV8", "scripts"),
+    ("v8-python", "snapshot"),
+    ("v8-python", "warm"),
+    ("v8-python", "scripts"),
+    ("PythonMonkey", "scripts"),
+    ("quickjs", "scripts"),
+    ("isolated-vm", "snapshot"),
+    ("isolated-vm", "warm"),
+    ("isolated-vm", "scripts"),
+)
+
+
+def start_memory(key, material):
+    peers = ((V8SNAP, "scripts"), *PEER_STARTS)
+    entrants = (*_start(material, "memory"), *(_peer_start(side, how, material) for side, how in peers))
+    title = f"{material.title}: isolate, context, first call, from a blob in memory"
+    return Race(f"start-memory-{key}", title, "ns", entrants, material.expected)
+
+
+def start_mapped(key, material):
+    title = f"{material.title}: the same from a file that is mapped"
+    return Race(f"start-mapped-{key}", title, "ns", _start(material, "mapped"), material.expected)
+
+
+def start_process(key, material):
+    node = (("snapshot", "memory"), ("code cache", "cache"), ("scripts", "scripts"))
+    arguments = {"scripts": material.joined, "call": material.call}
+    peers = ((V8SNAP + NEW, "scripts"), ("mini-racer" + NEW, "scripts"), ("STPyV8" + NEW, "scripts"))
+    entrants = (
+        *(replace(entrant, side=entrant.side + NEW, label=entrant.side) for entrant in _start(material, "mapped")),
+        *(_peer_start(side, how, material) for side, how in peers),
+        *(Entrant("Node", "start", {"how": how, **arguments}, f"Node, {label}") for label, how in node),
+    )
+    title = f"{material.title}: a new process, from its start to its end"
+    return Race(f"start-process-{key}", title, "ns", entrants, material.expected)
+
+
+def fresh_context(key, material):
+    blobs = {CPP: material.blob, V8SNAP: material.warm}
+    arguments = {"scripts": material.joined, "call": material.call}
+    entrants = (
+        *(Entrant(side, "fresh_context", {"blob": blob, "call": material.call}) for side, blob in blobs.items()),
+        replace(_start(material, "memory")[1], label="v8snap, first isolate"),
+        Entrant("isolated-vm", "fresh_context", arguments),
+        Entrant("jsrun", "fresh_context", arguments),
+        Entrant("STPyV8", "fresh_context", arguments),
+        Entrant("mini-racer", "fresh_context", arguments),
+    )
+    title = f"{material.title}: a new context and its first call, in a warm isolate"
+    return Race(f"context-{key}", title, "ns", entrants, material.expected)
+
+
+def ways(key, material):
+    """v8snap's own ways to start, with their steps."""
+    scripts = {"scripts": material.joined, "call": material.call}
+    entrants = tuple(
+        Entrant(V8SNAP, "start", {"how": how, "blob": blob, **scripts}, label)
+        for label, how, blob in (
+            ("scripts", "scripts", ""),
+            ("code cache", "cache", ""),
+            ("snapshot", "mapped", material.cold),
+            ("warmed snapshot", "mapped", material.warm),
+        )
+    )
+    return Race(f"ways-{key}", f"{material.title}: from start to first result", "ns", entrants, material.expected)
+
+
+def building(key, material):
+    entrants = _pair("build", {"scripts": material.joined}, steps=("build",))
+    peers = ("jsrun", "v8-python", "isolated-vm")
+    entrants += tuple(Entrant(side, "build", {"scripts": material.joined}, steps=("build",)) for side in peers)
+    return Race(f"build-{key}", f"{material.title}: making the blob in this process", "ns", entrants, "made")
+
+
+def growth(size, material):
+    return replace(start_memory(f"growth-{size}", material), entrants=_start(material, "memory"))
+
+
+# ---------------------------------------------------------------- calls and values
+
+PEERS_THAT_CALL = ("mini-racer", "jsrun", "STPyV8", "v8-python", "PythonMonkey", "quickjs")
+
+
+def _with_peers(work, arguments, per, peers=PEERS_THAT_CALL):
+    others = tuple(Entrant(side, work, arguments, per=per) for side in peers)
+    return (*_pair(work, arguments, per=per), *others)
+
+
+def calls():
+    yield Race("call", "f(1, 2)", "ns", _with_peers("call", {"count": CALLS}, CALLS), "3")
+    shared = _pair("locked_call", {"count": CALLS}, per=CALLS)
+    yield Race("call-shared", "f(1, 2), isolate used by several threads", "ns", shared, "3")
+    callbacks = _with_peers("callback", {"count": CALLBACKS}, CALLBACKS)
+    yield Race("callback", "cb(i) from a loop in JavaScript", "ns", callbacks, str(CALLBACKS))
+    yield Race("get", 'object["value"]', "ns", _with_peers("get", {"count": CALLS}, CALLS), "7")
+    yield Race("set", 'object["value"] = 7', "ns", _with_peers("set", {"count": CALLS}, CALLS), "7")
+
+
+def strings():
+    for size, count in STRINGS.items():
+        arguments = {"size": size, "count": count}
+        for work, title in (("string_in", "to JavaScript"), ("string_out", "to Python")):
+            entrants = _with_peers(work, arguments, count)
+            yield Race(f"{work}-{size}", f"a string of {size:,} bytes {title}", "ns", entrants, str(size))
+
+
+def arrays():
+    for size, count in ARRAYS.items():
+        arguments = {"size": size, "count": count}
+        for work, title in (("array_in", "bytes to a typed array"), ("array_out", "a typed array to NumPy")):
+            entrants = _with_peers(work, arguments, count)
+            yield Race(f"{work}-{size}", f"{title}, {size:,} bytes", "ns", entrants, str(size))
+    size = max(ARRAYS)
+    entrants = (Entrant(V8SNAP, "copies_of_array", {"size": size}),)
+    yield Race(
+        "array-copies", f"copies of a typed array of {size:,} bytes on its way to NumPy", "copies", entrants, str(size)
+    )
+
+
+def conversions():
+    for values in VALUES:
+        arguments = {"values": values}
+        for work, title in (("to_py", "to Python"), ("to_js", "to JavaScript")):
+            entrants = (
+                Entrant(V8SNAP, work, arguments),
+                Entrant(V8SNAP, f"json_{work}", arguments, "v8snap, by JSON"),
+                *(Entrant(side, work, arguments) for side in PEERS_THAT_CALL),
+            )
+            yield Race(f"{work}-{values}", f"{values:,} nested values {title}", "ns", entrants)
+
+
+# ---------------------------------------------------------------- processes, memory, threads
+
+
+def imports():
+    entrants = tuple(Entrant(f"import {name}", "import", label=f"import {name}") for name in ("json", "v8snap"))
+    return Race("import", "a new interpreter that imports it", "ns", entrants, "")
+
+
+def memory(of, key, material, most=100):
+    """One long run for each: nothing of it is repeated."""
+    blobs = {CPP: material.blob, V8SNAP: material.warm}
+    entrants = tuple(
+        Entrant(side, "memory", {"of": of, "most": most, "blob": blob, "call": material.call})
+        for side, blob in blobs.items()
+    )
+    title = f"{material.title}: memory (PSS) with 1, 10 and 100 {of} from one mapped blob"
+    return Race(f"memory-{of}-{key}", title, "bytes", entrants, material.expected, rounds=1, warmup=0)
+
+
+def contexts(key, material, count=40):
+    blobs = {CPP: material.blob, V8SNAP: material.warm}
+    entrants = tuple(
+        Entrant(
+            side,
+            "contexts",
+            {"threads": threads, "count": count, "blob": blob, "call": material.call},
+            f"{side}, {threads} thread{'s' * (threads > 1)}",
+            per=threads * count,
+        )
+        for side, blob in blobs.items()
+        for threads in (1, 2)
+    )
+    title = f"{material.title}: a context with a call, isolates on several threads"
+    return Race(f"contexts-{key}", title, "ns", tuple(entrants))
+
+
+def spin(script):
+    entrants = tuple(
+        Entrant(
+            side,
+            "spin",
+            {"threads": threads, "script": script},
+            f"{side}, {threads} thread{'s' * (threads > 1)}",
+            per=threads,
+        )
+        for side in (CPP, V8SNAP)
+        for threads in (1, 2)
+    )
+    return Race("spin", "JavaScript that only computes, an isolate on each thread", "ns", entrants)

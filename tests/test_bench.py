@@ -1,0 +1,136 @@
+"""``v8snap bench``: what it says of a program is so."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from v8snap import bench, cli, demo
+
+PROGRAM = """\
+function called(n) { return n + 1 }
+/* größer, 🙂 */ function größe(n) { return n * 2 }
+function never() { return 0 }
+"""
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Writes files; their paths as text."""
+
+    def write(**sources):
+        paths = []
+        for name, source in sources.items():
+            path = tmp_path / f"{name}.js"
+            path.write_text(source, encoding="utf-8")
+            paths.append(str(path))
+        return paths
+
+    return write
+
+
+def run(*arguments):
+    return CliRunner().invoke(cli.main, ["bench", "--rounds", "1", *arguments])
+
+
+def test_every_way_is_measured_step_by_step(files):
+    program, warmup = files(program=PROGRAM, warmup="called(größe(2))")
+    done = run(program, "--warmup", warmup, "--json")
+    assert done.exit_code == 0, done.output
+    result = json.loads(done.stdout)
+    assert list(result["ways"]) == list(bench.WAYS)
+    assert result["scripts"] == ["program.js"]
+    assert result["same_result"]
+    for way in result["ways"].values():
+        medians = way["medians"]
+        assert medians["total"] == pytest.approx(sum(medians[step] for step in demo.STEPS))
+        assert all(medians[step] > 0 for step in demo.STEPS)
+        assert way["bytes"] > 0
+        assert way["memory"] is None or way["memory"] > 1_000_000
+
+
+def test_what_the_warm_up_leaves_uncompiled_is_named(files):
+    program, warmup, call = files(program=PROGRAM, warmup="called(1)", call="called(größe(2))")
+    result = json.loads(run(program, "-w", warmup, "-c", call, "--json").stdout)
+    compiled = {way: row["compiled"] for way, row in result["ways"].items()}
+    assert compiled == {
+        "scripts": 2,
+        "code cache": 0,
+        "snapshot, CLEAR": 2,
+        "snapshot, KEEP": 2,
+        "warmed snapshot": 1,
+    }
+    (left,) = result["uncompiled"]
+    line = PROGRAM.splitlines()[1]
+    # Columns and lengths count UTF-16 units, as JavaScript does: the emoji are two.
+    column = line.index("(n)") + 1 + 1
+    length = len("(n) { return n * 2 }")
+    assert left == {"script": "program.js", "line": 2, "column": column, "name": "größe", "length": length}
+
+
+def test_names_that_a_log_has_to_escape(files, tmp_path):
+    program = tmp_path / "a, größer.js"
+    program.write_text("var o = {'x,\\\\y': function () { return 1 }}")
+    (call,) = files(call="o['x,\\\\y']()")
+    result = json.loads(run(str(program), "--call", call, "--json").stdout)
+    assert [(left["script"], left["name"]) for left in result["uncompiled"]] == [("a, größer.js", "x,\\y")]
+
+
+def test_without_a_call_only_the_start_is_measured(files):
+    (program,) = files(program=PROGRAM)
+    result = json.loads(run(program, "--json").stdout)
+    assert "warmed snapshot" not in result["ways"]
+    assert {row["compiled"] for row in result["ways"].values()} == {None}
+    assert {row["medians"]["call"] for row in result["ways"].values()} == {0}
+
+
+def test_tables_show_ways_and_functions(files):
+    program, call = files(program=PROGRAM, call="called(1)")
+    done = run(program, "--call", call)
+    assert done.exit_code == 0, done.output
+    for text in ("code cache", "snapshot, CLEAR", "faster", "Still compiled in the first call", "program.js:1:16"):
+        assert text in done.stdout, text
+
+
+def test_results_that_differ_are_told(files):
+    program, call = files(program="", call="Math.random()")
+    done = run(program, "--call", call)
+    assert done.exit_code == 0
+    assert "not the same each time" in done.stderr
+
+
+def test_host_objects_are_there_each_way(files):
+    program, call = files(program="const encoder = new TextEncoder()", call="encoder.encode('ü').length")
+    done = run(program, "--call", call, "--host", "encoding", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["same_result"]
+
+
+@pytest.mark.parametrize(
+    ("program", "options", "text"),
+    [
+        ("while (", (), "SyntaxError"),
+        ("missing()", (), "missing is not defined"),
+        ("", ("--host", "nothing"), "no host object 'nothing'"),
+    ],
+)
+def test_an_error_of_the_program_is_one_line(files, program, options, text):
+    (path,) = files(program=program)
+    done = run(path, *options)
+    assert done.exit_code == 1
+    assert text in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_what_v8_cannot_write_is_an_error_and_no_crash(files):
+    (path,) = files(program="var format = new Intl.NumberFormat('de')")
+    done = run(path)
+    assert done.exit_code == 1
+    assert "globalThis.format" in done.stderr
+
+
+def test_without_scripts_it_needs_a_checkout(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run()
+    assert done.exit_code == 2
+    assert "give scripts to measure" in done.stderr
