@@ -39,6 +39,7 @@ int call_once(Warm& session, int a, int b) {
   v8::HandleScope handles(isolate);
   v8::Local<v8::Context> context = session.context();
   v8::Context::Scope scope(context);
+  const v8::TryCatch caught(isolate);  // who calls has to know what was thrown
   v8::Local<v8::Value> arguments[] = {v8::Integer::New(isolate, a), v8::Integer::New(isolate, b)};
   v8::Local<v8::Value> result;
   if (!session.function.Get(isolate)->Call(context, v8::Undefined(isolate), 2, arguments).ToLocal(&result))

@@ -10,16 +10,12 @@ namespace v8snap {
 
 namespace {
 
-// Fetched with the GIL; null with no error set where there is none.
+// Null with no error set where there is none.
 PyRef callable_for(IsolateImpl& isolate, v8::Local<v8::Value> data) {
-  PyObject* found = nullptr;
-  if (data->IsString()) {
-    PyRef name = checked(string_to_python(isolate.v8, data.As<v8::String>()));
-    if (isolate.options.externals != nullptr) found = PyDict_GetItemWithError(isolate.options.externals, name.get());
-  } else if (data->IsNumber()) {
-    PyRef id = checked(PyLong_FromLong(static_cast<long>(data.As<v8::Number>()->Value())));
-    found = PyDict_GetItemWithError(isolate.options.callables, id.get());
-  }
+  if (data->IsNumber()) return PyRef::borrow(isolate.callable_of(static_cast<long>(data.As<v8::Number>()->Value())));
+  if (!data->IsString() || isolate.options.externals == nullptr) return PyRef();
+  PyRef name = checked(string_to_python(isolate.v8, data.As<v8::String>()));
+  PyObject* found = PyDict_GetItemWithError(isolate.options.externals, name.get());
   if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
   return found == Py_None ? PyRef() : PyRef::borrow(found);
 }
@@ -114,8 +110,8 @@ namespace {
 class ThisScope {
  public:
   ThisScope(ContextImpl& context, v8::Local<v8::Object> object)
-      : context_(context), object_(object), outer_(std::exchange(g_innermost, this)) {}
-  ~ThisScope() { g_innermost = outer_; }
+      : context_(context), object_(object), place_(g_innermost), outer_(std::exchange(place_, this)) {}
+  ~ThisScope() { place_ = outer_; }
   ThisScope(const ThisScope&) = delete;
 
   static const ThisScope* innermost() { return g_innermost; }
@@ -126,10 +122,38 @@ class ThisScope {
   static thread_local const ThisScope* g_innermost;
   ContextImpl& context_;
   v8::Local<v8::Object> object_;
-  const ThisScope* outer_;
+  const ThisScope*& place_;  // g_innermost, found once
+  const ThisScope* const outer_;
 };
 
 thread_local const ThisScope* ThisScope::g_innermost = nullptr;
+
+// Those that JavaScript gives, converted: a few without asking for memory.
+class PythonArguments {
+ public:
+  PythonArguments(ContextImpl& context, const v8::FunctionCallbackInfo<v8::Value>& info) {
+    const auto count = static_cast<size_t>(info.Length());
+    if (count > kFew) many_.resize(count + 1);
+    for (; count_ < count; ++count_) data()[count_] = to_python(context, info[static_cast<int>(count_)]);
+  }
+  ~PythonArguments() {
+    while (count_ > 0) Py_DECREF(data()[--count_]);
+  }
+  PythonArguments(const PythonArguments&) = delete;
+
+  // Python may use the place before the first.
+  PyRef call(PyObject* callable) {
+    return PyRef(PyObject_Vectorcall(callable, data(), count_ | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  }
+
+ private:
+  PyObject** data() { return (many_.empty() ? few_ : many_.data()) + 1; }
+
+  static constexpr size_t kFew = 6;
+  size_t count_ = 0;
+  PyObject* few_[kFew + 1];
+  std::vector<PyObject*> many_;
+};
 
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (isolate.current == nullptr) {
@@ -139,7 +163,7 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
   }
   ContextImpl& context = *isolate.current;
   // A microtask may be another context's: what is made here is `context`'s all the same.
-  if (!context.is(isolate.v8->GetCurrentContext())) isolate.contexts_mixed = true;
+  if (isolate.is_creator && !context.is(isolate.v8->GetCurrentContext())) isolate.contexts_mixed = true;
   PyRef callable = callable_for(isolate, info.Data());
   if (!callable) {
     isolate.v8->ThrowException(v8::Exception::ReferenceError(message_from(
@@ -148,17 +172,18 @@ void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>
     return;
   }
   check_native_stack();
-  PyRef arguments = checked(PyTuple_New(info.Length()));
-  for (int i = 0; i < info.Length(); ++i) {
-    PyTuple_SET_ITEM(arguments.get(), i, checked(to_python(context, info[i])).release());
-  }
+  PythonArguments arguments(context, info);
   PyRef result = [&] {
     const ThisScope scope(context, info.This());
-    return PyRef(PyObject_CallObject(callable.get(), arguments.get()));
+    return arguments.call(callable.get());
   }();
   end_forked_child(isolate);
   if (!result) throw PythonError();
-  info.GetReturnValue().Set(from_python(context, result.get()));
+  if (result.get() == Py_None) {
+    info.GetReturnValue().SetNull();
+  } else {
+    info.GetReturnValue().Set(from_python(context, result.get()));
+  }
 }
 
 void forget_function(const v8::WeakCallbackInfo<PythonFunction>& info) {

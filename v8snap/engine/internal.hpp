@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -251,6 +252,8 @@ class IsolateImpl final : public Isolate {
   }
   // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
   void keep(long id, PyObject* object);
+  // Borrowed; null without an error where there is none.
+  PyObject* callable_of(long id);
   void forget(long id);
 
   // For `thread` only, a thread_number(), where it isn't 0.
@@ -318,6 +321,12 @@ class IsolateImpl final : public Isolate {
   PyObject* pending_exception = nullptr;  // owned; e.g. KeyboardInterrupt on its way out
 
   std::unordered_map<PyObject*, std::unique_ptr<PythonFunction>> functions;
+  // Some of `callables`, borrowed, each in the place that its id gives.
+  struct KnownCallable {
+    long id = 0;
+    PyObject* callable = nullptr;
+  };
+  std::array<KnownCallable, 16> known_callables;
   std::vector<PythonFunction*> dead_functions;
   std::vector<std::unique_ptr<ThrownException>> thrown;
   long next_id = 1;
@@ -490,6 +499,8 @@ class RunScope {
 
   // On its own thread, in the middle of its JavaScript, where it still has the GIL.
   void let_go_of_gil();
+  void take_gil() { nogil_.reset(); }
+  bool has_gil() const { return !nogil_; }
 
  private:
   IsolateImpl& isolate_;
@@ -505,14 +516,24 @@ class RunScope {
 class PythonScope {
  public:
   explicit PythonScope(IsolateImpl& isolate)
-      : isolate_(isolate), innermost_(std::exchange(isolate.innermost, nullptr)) {}
-  ~PythonScope() { isolate_.innermost = innermost_; }
+      : isolate_(isolate),
+        run_(std::exchange(isolate.innermost, nullptr)),
+        gil_(run_ == nullptr),
+        had_gil_(run_ == nullptr || run_->has_gil()) {
+    if (!had_gil_) run_->take_gil();
+  }
+  ~PythonScope() {
+    end_forked_child(isolate_);
+    isolate_.innermost = run_;
+    if (!had_gil_ && !is_only_python_thread()) run_->let_go_of_gil();  // else until the watchdog's next look
+  }
   PythonScope(const PythonScope&) = delete;
 
  private:
-  GilHold gil_;
   IsolateImpl& isolate_;
-  RunScope* const innermost_;
+  RunScope* const run_;
+  const GilHold gil_;
+  const bool had_gil_;
 };
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.

@@ -173,6 +173,7 @@ void IsolateImpl::dispose() noexcept {
   // Only now may Python code run again: finalizers of what the isolate held.
   Py_CLEAR(pending_exception);
   Py_CLEAR(used_externals);
+  known_callables = {};
   if (options.callables != nullptr) PyDict_Clear(options.callables);
 }
 
@@ -298,7 +299,19 @@ void IsolateImpl::keep(long id, PyObject* object) {
   checked(PyDict_SetItem(options.callables, key.get(), object));
 }
 
+PyObject* IsolateImpl::callable_of(long id) {
+  KnownCallable& known = known_callables[static_cast<size_t>(id) % known_callables.size()];
+  if (known.id == id) return known.callable;
+  PyRef key = checked(PyLong_FromLong(id));
+  PyObject* found = PyDict_GetItemWithError(options.callables, key.get());
+  if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
+  if (found != nullptr) known = {id, found};
+  return found;
+}
+
 void IsolateImpl::forget(long id) {
+  KnownCallable& known = known_callables[static_cast<size_t>(id) % known_callables.size()];
+  if (known.id == id) known = {};
   PyRef key(PyLong_FromLong(id));
   if (!key || PyDict_DelItem(options.callables, key.get()) < 0) PyErr_Clear();
 }

@@ -79,16 +79,18 @@ class GilRelease {
 // For Python code in the middle of V8's: ends a child that was forked there.
 class GilHold {
  public:
-  GilHold() : state_(take_gil()) {}
+  // Unless it is known that this thread has the GIL.
+  explicit GilHold(bool wanted = true) : wanted_(wanted), state_(wanted ? take_gil() : PyGILState_LOCKED) {}
   ~GilHold() {
     if (forks_ != fork_generation()) end_forked_child();
-    PyGILState_Release(state_);
+    if (wanted_) PyGILState_Release(state_);
   }
   GilHold(const GilHold&) = delete;
 
  private:
-  PyGILState_STATE state_;
-  unsigned long forks_ = fork_generation();
+  const bool wanted_;
+  const PyGILState_STATE state_;
+  const unsigned long forks_ = fork_generation();
 };
 
 }  // namespace v8snap

@@ -48,8 +48,9 @@ Bounds usable_bounds() {
 }  // namespace
 
 uintptr_t javascript_stack_limit() noexcept {
-  static thread_local const Bounds bounds = usable_bounds();
-  return bounds.low;
+  static thread_local uintptr_t low = 0;  // a constant to begin with: no guard at each call
+  if (low == 0) low = usable_bounds().low;
+  return low;
 }
 
 void check_native_stack() {
