@@ -57,7 +57,7 @@ class Value {
   virtual PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) = 0;
   virtual PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) = 0;
 
-  // A deep copy as Python objects; see convert.cc for the rules.
+  // A deep copy as Python objects; see slow_copy.cc for the rules.
   virtual PyObject* to_py() = 0;
   // What it is in a word, without running JavaScript: constructor's or function's name, a symbol's description.
   virtual PyObject* describe() = 0;

@@ -160,11 +160,15 @@ bool buffer_detached(Value& value) {
   return !buffer.As<v8::Value>()->IsSharedArrayBuffer() && buffer->WasDetached();
 }
 
-PyObject* buffer_to_python(ContextImpl& context, v8::Local<v8::Value> value) {
-  const auto view = view_of(context.isolate(), value);
-  PyRef bytes = checked(PyBytes_FromStringAndSize(static_cast<const char*>(view->data()), view->byte_length()));
-  if (!value->IsTypedArray() || value->IsUint8Array()) return bytes.release();
-  PyRef format = checked(PyUnicode_FromString(view->format()));
+HeldBuffer hold_buffer(const IsolateImpl& isolate, v8::Local<v8::Value> value) {
+  return {view_of(isolate, value), value->IsTypedArray() && !value->IsUint8Array()};
+}
+
+PyObject* held_buffer_to_python(const HeldBuffer& held) {
+  const BufferView& view = *held.view;
+  PyRef bytes = checked(PyBytes_FromStringAndSize(static_cast<const char*>(view.data()), view.byte_length()));
+  if (!held.is_array) return bytes.release();
+  PyRef format = checked(PyUnicode_FromString(view.format()));
   return checked(PyObject_CallFunctionObjArgs(proxy_hooks().array_from_bytes, format.get(), bytes.get(), nullptr))
       .release();
 }
@@ -173,11 +177,11 @@ PyObject* buffer_to_python(ContextImpl& context, v8::Local<v8::Value> value) {
 
 namespace {
 
-class HeldBuffer {
+class BorrowedBuffer {
  public:
-  explicit HeldBuffer(PyObject* object) { checked(PyObject_GetBuffer(object, &view, PyBUF_FULL_RO)); }
-  ~HeldBuffer() { PyBuffer_Release(&view); }
-  HeldBuffer(const HeldBuffer&) = delete;
+  explicit BorrowedBuffer(PyObject* object) { checked(PyObject_GetBuffer(object, &view, PyBUF_FULL_RO)); }
+  ~BorrowedBuffer() { PyBuffer_Release(&view); }
+  BorrowedBuffer(const BorrowedBuffer&) = delete;
 
   Py_buffer view{};
 };
@@ -296,7 +300,7 @@ class FromBuffer {
 }  // namespace
 
 v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object) {
-  HeldBuffer held(object);
+  BorrowedBuffer held(object);
   end_forked_child(context.isolate());
   if (held.view.ndim == 0) {
     PyRef view = checked(PyMemoryView_FromObject(object));

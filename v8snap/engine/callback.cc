@@ -227,6 +227,10 @@ v8::Local<v8::Function> registered_function(ContextImpl& context, PyObject* call
 
 void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
   auto& isolate = *static_cast<IsolateImpl*>(info.GetIsolate()->GetData(0));
+  if (isolate.javascript_forbidden) {
+    isolate.v8->ThrowException(v8::Null(isolate.v8));
+    return;
+  }
   PythonScope python(isolate);
   bool thrown = false;
   // V8's frames are below: nothing may be thrown through them.

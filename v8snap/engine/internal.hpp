@@ -291,11 +291,12 @@ class IsolateImpl final : public Isolate {
   std::unique_ptr<CreatorParts> orphaned;
 
   Turn turn;
-  unsigned long home = 0;      // the thread that alone has used the isolate so far, 0: several have
-  bool stays = false;          // its home thread stays in it, see stay.cc
-  unsigned long limit_of = 0;  // the thread whose stack V8 knows the limit of
-  bool in_interrupt = false;   // a signal handler runs in the middle of JavaScript: V8 can't be entered
-  int depth = 0;               // entries by the owner
+  unsigned long home = 0;             // the thread that alone has used the isolate so far, 0: several have
+  bool stays = false;                 // its home thread stays in it, see stay.cc
+  unsigned long limit_of = 0;         // the thread whose stack V8 knows the limit of
+  bool javascript_forbidden = false;  // a copy is made that must not be seen
+  bool in_interrupt = false;          // a signal handler runs in the middle of JavaScript: V8 can't be entered
+  int depth = 0;                      // entries by the owner
   ContextImpl* current = nullptr;
   RunScope* innermost = nullptr;  // null while it is calling Python
 
@@ -588,8 +589,15 @@ v8::Local<v8::String> literal(v8::Isolate* isolate, const char* text);
 // A new ArrayBuffer or typed array with what a Python object with the buffer protocol holds now, or an array of such
 // for each of several dimensions.
 v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object);
+// A buffer of V8's that Python is to have a copy of.
+struct HeldBuffer {
+  std::unique_ptr<BufferView> view;
+  bool is_array;  // a typed array that isn't one of bytes
+};
+// Runs no JavaScript and doesn't need the GIL. Throws kConversion for one that is detached.
+HeldBuffer hold_buffer(const IsolateImpl& isolate, v8::Local<v8::Value> value);
 // The bytes of an ArrayBuffer, Uint8Array or DataView as bytes, those of another typed array as array.array.
-PyObject* buffer_to_python(ContextImpl& context, v8::Local<v8::Value> value);
+PyObject* held_buffer_to_python(const HeldBuffer& held);
 
 const ProxyHooks& proxy_hooks();
 
