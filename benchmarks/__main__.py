@@ -7,12 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import FOLDER, report
+from benchmarks import report
 from benchmarks.compile import CompileError, compile_baseline
 from benchmarks.run import Sides, run
 from v8snap.demo import DemoError
-
-DOCS = FOLDER.parent / "docs"
 
 
 def cache_folder():
@@ -48,6 +46,8 @@ def show_race(race, lanes):
 
 def main(arguments=None):
     options = parse_arguments(arguments)
+    if options.page:
+        from benchmarks import page  # matplotlib is there before hours are spent
     cache = options.cache or cache_folder()
     try:
         program = compile_baseline(cache, options.v8_prefix)
@@ -70,6 +70,8 @@ def main(arguments=None):
     print("\n".join(["", *report.budget_lines(data)]))
     if options.json:
         options.json.write_text(json.dumps(data, indent=1))
+    if options.page:
+        page.write(data)
     return 1 if any(verdict["verdict"] == "FAIL" for verdict in data["budgets"]) else 0
 
 
