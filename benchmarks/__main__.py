@@ -7,8 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.compile import CompileError, compile_baseline
+from benchmarks import page, report
+from benchmarks.compile import CompileError, compile_baseline, editable_build
 from benchmarks.run import Sides, run
 from v8snap.demo import DemoError
 
@@ -47,7 +47,7 @@ def show_race(race, lanes):
 def main(arguments=None):
     options = parse_arguments(arguments)
     if options.page:
-        from benchmarks import page  # matplotlib is there before hours are spent
+        import matplotlib  # noqa: F401 - missing, it would be missed only at the end
     cache = options.cache or cache_folder()
     try:
         program = compile_baseline(cache, options.v8_prefix)
@@ -66,6 +66,8 @@ def main(arguments=None):
     except (CompileError, DemoError) as error:
         print(error, file=sys.stderr)
         return 2
+    if editable_build():
+        print("\nAn editable install: times of new processes and imports have its look for changes in them.")
     data = report.as_data(races, results, sides.peers.versions, options.rounds)
     print("\n".join(["", *report.budget_lines(data)]))
     if options.json:

@@ -9,7 +9,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import FOLDER, plots
+from benchmarks import FOLDER
 from benchmarks.report import amount, limit_text, ratio_text
 
 DOCS = FOLDER.parent / "docs"
@@ -97,7 +97,8 @@ def _table(headings, rows):
     yield ""
 
 
-def _code(text):
+def code(text):
+    """As code, where it is."""
     return f"`{text}`" if any(letter in text for letter in '([]"') else text
 
 
@@ -112,7 +113,7 @@ def _section(section, races):
         [name, *(_cell(lanes.get(name), race["unit"]) for lanes, race in zip(by_race, races, strict=True))]
         for name in names
     ]
-    yield from _table(["", *(_code(race["column"]) for race in races)], rows)
+    yield from _table(["", *(code(race["column"]) for race in races)], rows)
     if section.plot:
         yield f"![{section.heading}](benchmarks-{section.plot}.svg)\n"
 
@@ -147,7 +148,7 @@ def _method(rounds):
         "**C++** is a program without Python that does the same with the same V8, flags and blob",
         "(`benchmarks/baseline`): the limit. All of a table's column is one run: each round asks every process once,",
         f"every other round in reverse order; {rounds} rounds count, after 3 that don't. A cell has the median, and",
-        "the median (and quartiles) of the ratio to the first row, round by round. Times are taken inside the processes.",
+        "the median (and quartiles) of the ratio to the first row, round by round. Times are taken inside processes.",
         "Every result is compared with that of the first row; who can't do the work, or does it wrong, says so in its",
         "cell. Other packages bring V8s of their own, newer ones for the most part.",
     )
@@ -170,6 +171,8 @@ def page(data):
 
 def write(data):
     """The page, its plots and its figures, into docs/."""
+    from benchmarks import plots  # only they need matplotlib
+
     races = [
         {**race, "lanes": [{key: lane[key] for key in lane if key != "samples"} for lane in race["lanes"]]}
         for race in data["races"]
