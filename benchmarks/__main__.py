@@ -7,12 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import FOLDER, report
-from benchmarks.compile import CompileError, compile_baseline
+from benchmarks import page, report
+from benchmarks.compile import CompileError, compile_baseline, editable_build
 from benchmarks.run import Sides, run
 from v8snap.demo import DemoError
-
-DOCS = FOLDER.parent / "docs"
 
 
 def cache_folder():
@@ -48,6 +46,8 @@ def show_race(race, lanes):
 
 def main(arguments=None):
     options = parse_arguments(arguments)
+    if options.page:
+        import matplotlib  # noqa: F401 - missing, it would be missed only at the end
     cache = options.cache or cache_folder()
     try:
         program = compile_baseline(cache, options.v8_prefix)
@@ -66,10 +66,14 @@ def main(arguments=None):
     except (CompileError, DemoError) as error:
         print(error, file=sys.stderr)
         return 2
+    if editable_build():
+        print("\nAn editable install: times of new processes and imports have its look for changes in them.")
     data = report.as_data(races, results, sides.peers.versions, options.rounds)
     print("\n".join(["", *report.budget_lines(data)]))
     if options.json:
         options.json.write_text(json.dumps(data, indent=1))
+    if options.page:
+        page.write(data)
     return 1 if any(verdict["verdict"] == "FAIL" for verdict in data["budgets"]) else 0
 
 

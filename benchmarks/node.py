@@ -26,15 +26,18 @@ def node_version():
 
 
 def _run(command, **environment):
-    done = subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        timeout=TIME_LIMIT,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            env={**os.environ, **environment},
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SideError(f"no end in {TIME_LIMIT} s") from None
     if done.returncode != 0:
         words = [line for line in done.stderr.splitlines() if "rror" in line] or ["without a word"]
         raise SideError(f"the process died ({done.returncode}): {words[0].strip()}")

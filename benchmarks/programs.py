@@ -37,7 +37,6 @@ class Material:
     title: str
     scripts: tuple
     call: Path
-    cold: Path  # .v8snap
     warm: Path  # .v8snap
     blob: Path  # the warm one's bytes, for the C++ program
     expected: str | None
@@ -70,13 +69,11 @@ def _prepare(folder, title, sources, call, expected):
     for name, source in sources.items():
         (folder / name).write_text(source, encoding="utf-8")
     (folder / "call.js").write_text(call, encoding="utf-8")
-    cold = v8snap.build(sources)
-    warm = v8snap.warm_up(cold, call)
-    cold.save(folder / "cold.v8snap")
+    warm = v8snap.build(sources, warmup=call)
     warm.save(folder / "warm.v8snap")
     (folder / "warm.blob").write_bytes(bytes(warm))
     scripts = tuple(folder / name for name in sources)
-    paths = (folder / "call.js", folder / "cold.v8snap", folder / "warm.v8snap", folder / "warm.blob")
+    paths = (folder / "call.js", folder / "warm.v8snap", folder / "warm.blob")
     return Material(title, scripts, *paths, expected)
 
 

@@ -29,8 +29,10 @@ def _start(material, how):
 
 
 def _peer_start(side, how, material):
-    """How: scripts; snapshot, of the scripts; warm, a snapshot with the first call run once while it was made."""
-    label = {"scripts": "scripts", "snapshot": "snapshot", "warm": "snapshot after a call"}[how]
+    """How: scripts; cache, a code cache made after the first call; snapshot, of the scripts; warm, a snapshot with the
+    first call run once while it was made; file, that one read from a file.
+    """
+    label = {"warm": "snapshot after a call", "file": "snapshot after a call", "cache": "code cache"}.get(how, how)
     arguments = {"how": how, "scripts": material.joined, "call": material.call}
     return Entrant(side, "start", arguments, f"{side.removesuffix(NEW)}, {label}")
 
@@ -54,28 +56,39 @@ PEER_STARTS = (
 
 
 def start_memory(key, material):
-    peers = ((V8SNAP, "scripts"), *PEER_STARTS)
+    peers = ((CPP, "scripts"), (CPP, "cache"), (V8SNAP, "scripts"), (V8SNAP, "cache"), *PEER_STARTS)
     entrants = (*_start(material, "memory"), *(_peer_start(side, how, material) for side, how in peers))
     title = f"{material.title}: isolate, context, first call, from a blob in memory"
-    return Race(f"start-memory-{key}", title, "ns", entrants, material.expected)
+    return Race(f"start-memory-{key}", title, material.title, "ns", entrants, material.expected)
 
 
 def start_mapped(key, material):
     title = f"{material.title}: the same from a file that is mapped"
-    return Race(f"start-mapped-{key}", title, "ns", _start(material, "mapped"), material.expected)
+    return Race(f"start-mapped-{key}", title, material.title, "ns", _start(material, "mapped"), material.expected)
 
 
 def start_process(key, material):
     node = (("snapshot", "memory"), ("code cache", "cache"), ("scripts", "scripts"))
     arguments = {"scripts": material.joined, "call": material.call}
-    peers = ((V8SNAP + NEW, "scripts"), ("mini-racer" + NEW, "scripts"), ("STPyV8" + NEW, "scripts"))
+    peers = tuple(
+        (side + NEW, how)
+        for side, how in (
+            (V8SNAP, "scripts"),
+            (V8SNAP, "cache"),
+            ("mini-racer", "scripts"),
+            ("jsrun", "file"),
+            ("STPyV8", "scripts"),
+            ("v8-python", "file"),
+            ("quickjs", "scripts"),
+        )
+    )
     entrants = (
         *(replace(entrant, side=entrant.side + NEW, label=entrant.side) for entrant in _start(material, "mapped")),
         *(_peer_start(side, how, material) for side, how in peers),
         *(Entrant("Node", "start", {"how": how, **arguments}, f"Node, {label}") for label, how in node),
     )
     title = f"{material.title}: a new process, from its start to its end"
-    return Race(f"start-process-{key}", title, "ns", entrants, material.expected)
+    return Race(f"start-process-{key}", title, material.title, "ns", entrants, material.expected)
 
 
 def fresh_context(key, material):
@@ -90,33 +103,20 @@ def fresh_context(key, material):
         Entrant("mini-racer", "fresh_context", arguments),
     )
     title = f"{material.title}: a new context and its first call, in a warm isolate"
-    return Race(f"context-{key}", title, "ns", entrants, material.expected)
-
-
-def ways(key, material):
-    """v8snap's own ways to start, with their steps."""
-    scripts = {"scripts": material.joined, "call": material.call}
-    entrants = tuple(
-        Entrant(V8SNAP, "start", {"how": how, "blob": blob, **scripts}, label)
-        for label, how, blob in (
-            ("scripts", "scripts", ""),
-            ("code cache", "cache", ""),
-            ("snapshot", "mapped", material.cold),
-            ("warmed snapshot", "mapped", material.warm),
-        )
-    )
-    return Race(f"ways-{key}", f"{material.title}: from start to first result", "ns", entrants, material.expected)
+    return Race(f"context-{key}", title, material.title, "ns", entrants, material.expected)
 
 
 def building(key, material):
     entrants = _pair("build", {"scripts": material.joined}, steps=("build",))
     peers = ("jsrun", "v8-python", "isolated-vm")
     entrants += tuple(Entrant(side, "build", {"scripts": material.joined}, steps=("build",)) for side in peers)
-    return Race(f"build-{key}", f"{material.title}: making the blob in this process", "ns", entrants, "made")
+    title = f"{material.title}: making the blob in this process"
+    return Race(f"build-{key}", title, material.title, "ns", entrants, "made")
 
 
 def growth(size, material):
-    return replace(start_memory(f"growth-{size}", material), entrants=_start(material, "memory"))
+    race = start_memory(str(size), material)
+    return replace(race, key=f"growth-{size}", entrants=_start(material, "memory"))
 
 
 # ---------------------------------------------------------------- calls and values
@@ -130,13 +130,15 @@ def _with_peers(work, arguments, per, peers=PEERS_THAT_CALL):
 
 
 def calls():
-    yield Race("call", "f(1, 2)", "ns", _with_peers("call", {"count": CALLS}, CALLS), "3")
+    yield Race("call", "f(1, 2)", "f(1, 2)", "ns", _with_peers("call", {"count": CALLS}, CALLS), "3")
     shared = _pair("locked_call", {"count": CALLS}, per=CALLS)
-    yield Race("call-shared", "f(1, 2), isolate used by several threads", "ns", shared, "3")
+    yield Race("call-shared", "f(1, 2), isolate used by several threads", "f(1, 2), several threads", "ns", shared, "3")
     callbacks = _with_peers("callback", {"count": CALLBACKS}, CALLBACKS)
-    yield Race("callback", "cb(i) from a loop in JavaScript", "ns", callbacks, str(CALLBACKS))
-    yield Race("get", 'object["value"]', "ns", _with_peers("get", {"count": CALLS}, CALLS), "7")
-    yield Race("set", 'object["value"] = 7', "ns", _with_peers("set", {"count": CALLS}, CALLS), "7")
+    yield Race("callback", "cb(i) from a loop in JavaScript", "cb(i)", "ns", callbacks, str(CALLBACKS))
+    yield Race("get", 'object["value"]', 'object["value"]', "ns", _with_peers("get", {"count": CALLS}, CALLS), "7")
+    yield Race(
+        "set", 'object["value"] = 7', 'object["value"] = 7', "ns", _with_peers("set", {"count": CALLS}, CALLS), "7"
+    )
 
 
 def strings():
@@ -144,7 +146,8 @@ def strings():
         arguments = {"size": size, "count": count}
         for work, title in (("string_in", "to JavaScript"), ("string_out", "to Python")):
             entrants = _with_peers(work, arguments, count)
-            yield Race(f"{work}-{size}", f"a string of {size:,} bytes {title}", "ns", entrants, str(size))
+            column = f"{size:,} B {title}"
+            yield Race(f"{work}-{size}", f"a string of {size:,} bytes {title}", column, "ns", entrants, str(size))
 
 
 def arrays():
@@ -152,12 +155,12 @@ def arrays():
         arguments = {"size": size, "count": count}
         for work, title in (("array_in", "bytes to a typed array"), ("array_out", "a typed array to NumPy")):
             entrants = _with_peers(work, arguments, count)
-            yield Race(f"{work}-{size}", f"{title}, {size:,} bytes", "ns", entrants, str(size))
+            column = f"{title}, {size:,} B"
+            yield Race(f"{work}-{size}", f"{title}, {size:,} bytes", column, "ns", entrants, str(size))
     size = max(ARRAYS)
     entrants = (Entrant(V8SNAP, "copies_of_array", {"size": size}),)
-    yield Race(
-        "array-copies", f"copies of a typed array of {size:,} bytes on its way to NumPy", "copies", entrants, str(size)
-    )
+    title = f"copies of a typed array of {size:,} bytes on its way to NumPy"
+    yield Race("array-copies", title, "copies", "copies", entrants, str(size))
 
 
 def conversions():
@@ -165,11 +168,13 @@ def conversions():
         arguments = {"values": values}
         for work, title in (("to_py", "to Python"), ("to_js", "to JavaScript")):
             entrants = (
-                Entrant(V8SNAP, work, arguments),
                 Entrant(V8SNAP, f"json_{work}", arguments, "v8snap, by JSON"),
+                Entrant(V8SNAP, work, arguments),
                 *(Entrant(side, work, arguments) for side in PEERS_THAT_CALL),
             )
-            yield Race(f"{work}-{values}", f"{values:,} nested values {title}", "ns", entrants)
+            yield Race(
+                f"{work}-{values}", f"{values:,} nested values {title}", f"{values:,} values {title}", "ns", entrants
+            )
 
 
 # ---------------------------------------------------------------- processes, memory, threads
@@ -177,7 +182,7 @@ def conversions():
 
 def imports():
     entrants = tuple(Entrant(f"import {name}", "import", label=f"import {name}") for name in ("json", "v8snap"))
-    return Race("import", "a new interpreter that imports it", "ns", entrants, "")
+    return Race("import", "a new interpreter that imports it", "a new interpreter", "ns", entrants, "")
 
 
 def memory(of, key, material, most=100):
@@ -188,7 +193,7 @@ def memory(of, key, material, most=100):
         for side, blob in blobs.items()
     )
     title = f"{material.title}: memory (PSS) with 1, 10 and 100 {of} from one mapped blob"
-    return Race(f"memory-{of}-{key}", title, "bytes", entrants, material.expected, rounds=1, warmup=0)
+    return Race(f"memory-{of}-{key}", title, of, "bytes", entrants, material.expected, rounds=1, warmup=0)
 
 
 def contexts(key, material, count=40):
@@ -205,7 +210,7 @@ def contexts(key, material, count=40):
         for threads in (1, 2)
     )
     title = f"{material.title}: a context with a call, isolates on several threads"
-    return Race(f"contexts-{key}", title, "ns", tuple(entrants))
+    return Race(f"contexts-{key}", title, "contexts", "per second", entrants, str(count))
 
 
 def spin(script):
@@ -220,4 +225,4 @@ def spin(script):
         for side in (CPP, V8SNAP)
         for threads in (1, 2)
     )
-    return Race("spin", "JavaScript that only computes, an isolate on each thread", "ns", entrants)
+    return Race("spin", "JavaScript that only computes, an isolate on each thread", "computing", "ns", entrants, "done")

@@ -54,6 +54,7 @@ def describe_race(race, lanes):
     return {
         "key": race.key,
         "title": race.title,
+        "column": race.column,
         "unit": race.unit,
         "base": base.entrant.name,
         "lanes": [_lane(lane, base) for lane in lanes.values()],
@@ -88,6 +89,8 @@ def amount(value, unit):
     """A number with a unit that suits its size."""
     if unit == "bytes":
         return f"{value / 1e6:.1f} MB"
+    if unit == "per second":
+        return f"{1e9 / value:,.0f}/s"
     if unit != "ns":
         return f"{value:g}"
     for size, name in UNITS:

@@ -30,7 +30,8 @@ class Race:
 
     key: str
     title: str
-    unit: str  # "ns" or "bytes": what is counted
+    column: str  # what it is called among others of its kind
+    unit: str  # what is counted: ns, bytes, copies; or "per second", of what took ns
     entrants: tuple
     expected: str | None = None  # what each must give, if it is known; else what the first one gives
     rounds: int | None = None  # if not as many as the run has

@@ -32,10 +32,12 @@ class Sides:
         if side == "Node":
             self.peers.versions["Node"] = node_version()
             return NodeProcess()
-        name = side.removesuffix(races.NEW)
-        command = self._commands.get(side) or self.peers.command(name)
-        new = side != name or side.startswith("import ")
-        return (NewProcess if new else Child)(command)
+        new = side.endswith(races.NEW) or side.startswith("import ")
+        return (NewProcess if new else Child)(self.command(side))
+
+    def command(self, side):
+        """What is run for it. Raises SideError where there is no such side here."""
+        return self._commands.get(side) or self.peers.command(side.removesuffix(races.NEW))
 
 
 def all_races(folder, cache, only_budgets):

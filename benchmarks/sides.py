@@ -22,6 +22,16 @@ def request_line(work, arguments):
     return "\t".join([work, *(f"{key}={value}" for key, value in arguments.items())])
 
 
+def _read_answer(text):
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        raise SideError(f"no answer but {text[:60]!r}") from None
+    if "error" in answer:
+        raise SideError(answer["error"])
+    return answer
+
+
 class Child:
     """A process that lives as long as its race."""
 
@@ -49,10 +59,7 @@ class Child:
         line = self._process.stdout.readline()
         if not line:
             raise SideError(self._last_words())
-        answer = json.loads(line)
-        if "error" in answer:
-            raise SideError(answer["error"])
-        return answer
+        return _read_answer(line)
 
     def _last_words(self):
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -82,23 +89,24 @@ class NewProcess:
     def ask(self, work, arguments):
         """The answer as a dict, with ``process`` as its one step. Raises SideError where there is none."""
         begin = time.perf_counter_ns()
-        done = subprocess.run(
-            self._command,
-            cwd=tempfile.gettempdir(),
-            input=request_line(work, arguments) + "\n",
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIME_LIMIT,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                self._command,
+                cwd=tempfile.gettempdir(),
+                input=request_line(work, arguments) + "\n",
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise SideError(f"no end in {TIME_LIMIT} s") from None
         duration = time.perf_counter_ns() - begin
         if done.returncode != 0:
             words = done.stderr.strip().splitlines() or ["without a word"]
             raise SideError(f"the process died ({done.returncode}): {words[-1]}")
-        answer = json.loads(done.stdout) if done.stdout.strip() else {"result": ""}
-        if "error" in answer:
-            raise SideError(answer["error"])
+        answer = _read_answer(done.stdout or '{"result": ""}')
         return {"counts": {"process": duration}, "result": answer["result"]}
 
     def close(self):

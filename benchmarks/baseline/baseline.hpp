@@ -114,7 +114,6 @@ class Session {
 Answer start(const Arguments& arguments);
 Answer fresh_context(const Arguments& arguments);
 Answer build(const Arguments& arguments);
-Answer make_cache(const Arguments& arguments);
 
 Answer call(const Arguments& arguments);
 Answer locked_call(const Arguments& arguments);

@@ -16,7 +16,6 @@ const std::map<std::string, Work> kWorks = {
     {"start", start},
     {"fresh_context", fresh_context},
     {"build", build},
-    {"make_cache", make_cache},
     {"call", call},
     {"locked_call", locked_call},
     {"callback", callback},

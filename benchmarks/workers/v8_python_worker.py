@@ -9,7 +9,7 @@ class V8PythonEngine(Engine):
     def open(self, snapshot=None):
         if snapshot is None:
             return v8.Isolate().create_context()
-        return v8.Isolate(snapshot).create_context_from_snapshot(0)
+        return v8.Isolate(v8.StartupData(snapshot)).create_context_from_snapshot(0)
 
     def eval(self, vm, source):
         return vm.eval(source).to_python()
@@ -26,7 +26,7 @@ class V8PythonEngine(Engine):
         for source in [*sources, warmup] if warmup else sources:
             creator.eval(source)
         creator.add_context("\n;".join(sources))
-        return creator.create_blob("keep")
+        return creator.create_blob("keep").to_bytes()
 
     def new_context(self, sources, call):
         raise Unable("an isolate has one context")

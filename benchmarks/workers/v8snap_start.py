@@ -13,9 +13,21 @@ def read_text(path):
         return file.read()
 
 
+def run_script(context, path):
+    name = path.rpartition("/")[2]
+    if words["how"] == "scripts":
+        context.eval(read_text(path), name)
+        return
+    with open(path + ".v8snap-cache", "rb") as file:
+        script = context.compile(read_text(path), name, cached_data=file.read())
+    if script.cache_rejected:
+        raise RuntimeError("the code cache was rejected")
+    script.run(context)
+
+
 blob = v8snap.StartupData.load(words["blob"]) if words["how"] == "mapped" else None
 with v8snap.Isolate(blob) as isolate, isolate.new_context() as context:
     for path in [] if blob is not None else words["scripts"].split(":"):
-        context.eval(read_text(path), path.rpartition("/")[2])
+        run_script(context, path)
     result = context.eval(read_text(words["call"]), "call.js")
 print(json.dumps({"result": result}))

@@ -33,17 +33,34 @@ def run_scripts(context, paths, cached):
         if not cached:
             context.eval(source, name)
             continue
-        with open(path + ".v8snap-cache", "rb") as file:
+        with open(cache_path(path), "rb") as file:
             script = context.compile(source, name, cached_data=file.read())
         if script.cache_rejected:
             raise RuntimeError("the code cache was rejected")
         script.run(context)
 
 
+def cache_path(path):
+    return path + ".v8snap-cache"
+
+
+def make_caches(paths, call):
+    with v8snap.Isolate() as isolate, isolate.new_context() as context:
+        scripts = [context.compile(read_text(path), path.rpartition("/")[2]) for path in paths]
+        for script in scripts:
+            script.run(context)
+        context.eval(call, "call.js")
+        for path, script in zip(paths, scripts, strict=True):
+            with open(cache_path(path), "wb") as file:
+                file.write(script.create_code_cache())
+
+
 def start(arguments):
     how, call = arguments["how"], text(arguments["call"])
     scripts = arguments.get("scripts", "").split(":")
     blob = blob_in_memory(arguments["blob"]) if how == "memory" else None
+    if how == "cache" and not all(os.path.exists(cache_path(path)) for path in scripts):
+        make_caches(scripts, call)
     watch = Stopwatch()
     if how == "mapped":
         blob = v8snap.StartupData.load(arguments["blob"])
@@ -87,19 +104,6 @@ def build(arguments):
     return watch.counts, "made"
 
 
-def make_cache(arguments):
-    paths = arguments["scripts"].split(":")
-    with v8snap.Isolate() as isolate, isolate.new_context() as context:
-        scripts = [context.compile(read_text(path), path.rpartition("/")[2]) for path in paths]
-        for script in scripts:
-            script.run(context)
-        result = context.eval(text(arguments["call"]), "call.js")
-        for path, script in zip(paths, scripts, strict=True):
-            with open(path + ".v8snap-cache", "wb") as file:
-                file.write(script.create_code_cache())
-    return {}, result
-
-
 # ---------------------------------------------------------------- calls and values
 
 
@@ -121,18 +125,11 @@ def call(arguments):
     return {"all": nanoseconds() - begin}, result
 
 
-@functools.cache
-def shared_context():
-    """One that two threads have used."""
-    context = warm_context()
-    thread = threading.Thread(target=context.eval, args=("1",))
+def locked_call(arguments):
+    """As `call`, of an isolate that another thread has used meanwhile."""
+    thread = threading.Thread(target=warm_context().eval, args=("1",))
     thread.start()
     thread.join()
-    return context
-
-
-def locked_call(arguments):
-    shared_context()
     return call(arguments)
 
 
@@ -318,7 +315,6 @@ serve(
         "start": start,
         "fresh_context": fresh_context,
         "build": build,
-        "make_cache": make_cache,
         "call": call,
         "locked_call": locked_call,
         "callback": callback,
