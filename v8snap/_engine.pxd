@@ -84,6 +84,7 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         void splice(Py_ssize_t start, Py_ssize_t removed, object values) except +raise_python_error
         object all_names() except +raise_python_error
         PyObject* iterator() except +raise_python_error
+        PyObject* async_iterator() except +raise_python_error
         object call(Value* receiver, object arguments, double timeout) except +raise_python_error
         object construct(object arguments, double timeout) except +raise_python_error
         object to_py() except +raise_python_error

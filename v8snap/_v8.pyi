@@ -1,7 +1,17 @@
 # Types of the compiled module; checked against it by mypy's stubtest.
 import enum
 import os
-from collections.abc import Callable, Generator, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Generator,
+    ItemsView,
+    Iterable,
+    Iterator,
+    KeysView,
+    Mapping,
+    ValuesView,
+)
 from types import TracebackType
 from typing import Any, NoReturn, Self, SupportsIndex
 
@@ -218,6 +228,7 @@ class JSObject(JSValue):
     def __contains__(self, key: Any, /) -> bool: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Any]: ...
+    def __aiter__(self) -> AsyncGenerator[Any]: ...
     def __bool__(self) -> bool: ...
     def __dir__(self) -> list[str]: ...
     def _ipython_key_completions_(self) -> list[str]: ...

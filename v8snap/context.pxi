@@ -293,9 +293,10 @@ cdef class Context:
         """Convert Python data deeply: dicts and other mappings to objects, lists and tuples to arrays, sets to Sets.
 
         Callables become functions; datetimes Dates, to the millisecond, where a naive one is in local time and a date
-        midnight in UTC; awaitables promises, where an asyncio loop runs. Bytes-like objects and arrays become typed
-        arrays with a copy of their elements: 64-bit integers are BigInts there, and an array of several dimensions
-        an Array of its rows. An int beyond ±(2**53 - 1) becomes a BigInt. Cycles are kept. Lone surrogates survive.
+        midnight in UTC; awaitables promises, where an asyncio loop runs; asynchronous iterables objects for ``for
+        await``. Bytes-like objects and arrays become typed arrays with a copy of their elements: 64-bit integers are
+        BigInts there, and an array of several dimensions an Array of its rows. An int beyond ±(2**53 - 1) becomes a
+        BigInt. Cycles are kept. Lone surrogates survive.
 
         Returns
         -------

@@ -407,7 +407,8 @@ class ValueImpl final : public Value {
   PyObject* elements(Py_ssize_t start, Py_ssize_t stop) override;
   void splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) override;
   PyObject* all_names() override;
-  PyObject* iterator() override;
+  PyObject* iterator() override { return iterator_by(v8::Symbol::GetIterator); }
+  PyObject* async_iterator() override { return iterator_by(v8::Symbol::GetAsyncIterator); }
   PyObject* call(Value* receiver, PyObject* arguments, double timeout) override;
   PyObject* construct(PyObject* arguments, double timeout) override;
   PyObject* to_py() override;
@@ -427,6 +428,7 @@ class ValueImpl final : public Value {
  private:
   v8::Local<v8::Object> object() const;
   v8::Local<v8::Value> property_key(PyObject* key) const;
+  PyObject* iterator_by(v8::Local<v8::Symbol> (*symbol)(v8::Isolate*));
 
   ContextImpl& context_;
   Slot* slot_;

@@ -151,11 +151,10 @@ PyObject* ValueImpl::all_names() {
   return checked(PySet_New(list.get())).release();
 }
 
-PyObject* ValueImpl::iterator() {
+PyObject* ValueImpl::iterator_by(v8::Local<v8::Symbol> (*symbol)(v8::Isolate*)) {
   Visit visit(context_);
   v8::Local<v8::Object> self = object();
-  v8::Local<v8::Value> method =
-      run_js(context_, 0, [&] { return self->Get(visit.context, v8::Symbol::GetIterator(isolate().v8)); });
+  v8::Local<v8::Value> method = run_js(context_, 0, [&] { return self->Get(visit.context, symbol(isolate().v8)); });
   if (!method->IsFunction()) return nullptr;
   return to_python(
       context_, run_js(context_, 0, [&] { return method.As<v8::Function>()->Call(visit.context, self, 0, nullptr); }));
