@@ -193,7 +193,7 @@ _Sequence = collections.abc.MutableSequence
 @cython.collection_type("sequence")
 @cython.no_gc_clear
 cdef class JSArray(JSObject):
-    """A JavaScript array: a ``collections.abc.MutableSequence``.
+    """A JavaScript array, or a Proxy of one: a ``collections.abc.MutableSequence``.
 
     Indices count from 0 or, negative, from the end; slices give lists. Holes read as ``undefined``. Other properties
     are reached as attributes.

@@ -91,12 +91,11 @@ class DeepCopy {
       bucket.push_back({object, PyRef::borrow(bytes.get())});
       return bytes;
     }
-    PyRef result = value->IsArray() ? checked(PyList_New(0))
-                   : value->IsSet() ? checked(PySet_New(nullptr))
-                                    : checked(PyDict_New());
+    const bool list = is_array(value);
+    PyRef result = list ? checked(PyList_New(0)) : value->IsSet() ? checked(PySet_New(nullptr)) : checked(PyDict_New());
     bucket.push_back({object, PyRef::borrow(result.get())});
-    if (value->IsArray()) {
-      copy_array(object.As<v8::Array>(), result.get());
+    if (list) {
+      copy_array(object, result.get());
     } else if (value->IsMap() || value->IsSet()) {
       copy_collection(object, result.get());
     } else {
@@ -135,11 +134,17 @@ class DeepCopy {
     return value;
   }
 
-  void copy_array(v8::Local<v8::Array> array, PyObject* into) {
+  uint32_t length_of(v8::Local<v8::Object> array) const {
+    uint32_t length = 0;
+    if (!array_length(local_, array).To(&length)) throw Pending();
+    return length;
+  }
+
+  void copy_array(v8::Local<v8::Object> array, PyObject* into) {
     constexpr uint32_t kMostElements = 1u << 27;  // more than a dense array can have: a sparse one
-    if (array->Length() > kMostElements) throw_conversion("the array is too long for a list");
+    if (length_of(array) > kMostElements) throw_conversion("the array is too long for a list");
     // Asked anew each time: a getter may have shortened it.
-    for (uint32_t i = 0; i < array->Length(); ++i) {
+    for (uint32_t i = 0; i < length_of(array); ++i) {
       if (i % kBreath == kBreath - 1) take_breath();
       v8::Local<v8::Value> element;
       if (!array->Get(local_, i).ToLocal(&element)) throw Pending();
@@ -496,6 +501,7 @@ ValueKind kind_of(v8::Local<v8::Value> value) {
   if (value->IsPromise()) return ValueKind::kPromise;
   if (value->IsArrayBufferView()) return ValueKind::kTypedArray;
   if (value->IsArrayBuffer() || value->IsSharedArrayBuffer()) return ValueKind::kArrayBuffer;
+  if (is_array(value)) return ValueKind::kArray;  // a Proxy of one
   return ValueKind::kObject;
 }
 

@@ -490,6 +490,10 @@ void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0
 // gets `receiver` as its `this`. New reference.
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver = nullptr);
 ValueKind kind_of(v8::Local<v8::Value> value);
+// As Array.isArray, also of a Proxy of an array; but false where that is revoked. Runs no JavaScript.
+bool is_array(v8::Local<v8::Value> value);
+// Of such a one. A Proxy's JavaScript may run, inside a RunScope; at most what an array can have.
+v8::Maybe<uint32_t> array_length(v8::Local<v8::Context> context, v8::Local<v8::Object> array);
 int identity_hash_of(v8::Local<v8::Value> value);  // of an object or symbol
 // What was attached to a snapshot; null where there is nothing (any more), or what is no value, such as a template.
 PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data);

@@ -163,7 +163,11 @@ PyObject* ValueImpl::iterator_by(v8::Local<v8::Symbol> (*symbol)(v8::Isolate*)) 
 Py_ssize_t ValueImpl::length() {
   if (kind_ == ValueKind::kArray || kind_ == ValueKind::kTypedArray || kind_ == ValueKind::kArrayBuffer) {
     Entry entry(isolate());
-    return static_cast<Py_ssize_t>(length_of(local()));
+    if (!local()->IsProxy()) return static_cast<Py_ssize_t>(length_of(local()));
+  }
+  if (kind_ == ValueKind::kArray) {
+    Visit visit(context_);
+    return run_js(context_, 0, [&] { return Given<uint32_t>{array_length(visit.context, object())}; });
   }
   PyRef names(keys());
   return PyList_GET_SIZE(names.get());
