@@ -46,16 +46,10 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     return None if asyncio is None else asyncio._get_running_loop()
 
 
-def _loop_for_timers() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs, or that of the `eval_async` around, which is another thread's."""
-    promises = sys.modules.get("v8snap.promises")
-    return _running_loop() if promises is None else promises.current_loop()
-
-
-def _runner() -> Callable[[Callable[[], object]], object] | None:
-    """What runs timers of the `eval_async` around, in its threads and under its timeout."""
-    promises = sys.modules.get("v8snap.promises")
-    return None if promises is None else promises.runner_for_timers()
+def _surroundings() -> tuple[asyncio.AbstractEventLoop | None, Callable[[Callable[[], object]], object] | None]:
+    """The loop that runs, or that of the `eval_async` around and what runs timers in its threads and time."""
+    promises = sys.modules.get("v8snap.promises")  # where nobody imported it, there is no such call
+    return (_running_loop(), None) if promises is None else (promises.current_loop(), promises.runner_for_timers())
 
 
 @dataclass(order=True, slots=True)
@@ -123,12 +117,12 @@ class Timers:
 
     def set(self, timer: int, delay: float) -> None:
         """Have one fired in `delay` seconds, or before all others where that is negative."""
-        loop = _loop_for_timers()
+        loop, runner = _surroundings()
         with self._changed:
             if self._closed:
                 raise ClosedError("this context is closed")
             self._last += 1
-            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, _runner())
+            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, runner)
             self._waiting[timer] = entry
             if loop not in self._queues:
                 self._queues[loop] = _Queue(self._waiting)
