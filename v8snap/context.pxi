@@ -2,12 +2,8 @@
 
 
 cdef double _checked_timeout(timeout) except? -1:
-    if timeout is None:
-        return 0
-    cdef double seconds = timeout
-    if not seconds > 0:
-        raise ValueError("timeout is a positive number of seconds, or None")
-    return min(seconds, 1e9)  # infinity too
+    """Seconds for the engine, 0 for None."""
+    return 0 if timeout is None else min(time_limit.checked(timeout), 1e9)  # infinity too
 
 
 @cython.no_gc_clear

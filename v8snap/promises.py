@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from v8snap import _v8, errors
+from v8snap import _v8, errors, time_limit
 from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError, V8SnapError
 
 if TYPE_CHECKING:
@@ -286,8 +286,7 @@ def _settle(promise: JSPromise, task: asyncio.Future[Any]) -> None:
 
 async def call_async(context: Context, run: Callable[[], Any], timeout: float | None) -> Any:
     """Run JavaScript without holding up the loop, and await what it gives; see `Context.eval_async`."""
-    if timeout is not None and not timeout > 0:
-        raise ValueError("timeout is a positive number of seconds, or None")
+    timeout = time_limit.checked(timeout)
     isolate = context.isolate
     if isolate._is_creators:  # belongs to its thread
         return await _run_and_wait(None, run)
