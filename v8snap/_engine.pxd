@@ -115,7 +115,7 @@ cdef extern from "v8snap/collection.hpp" namespace "v8snap":
     void set_add(Value& set, object element) except +raise_python_error
     cbool collection_remove(Value& collection, object key) except +raise_python_error
     void collection_clear(Value& collection) except +raise_python_error
-    object collection_keys(Value& collection) except +raise_python_error
+    object collection_keys(Value& collection, size_t most) except +raise_python_error
 
 
 cdef extern from "v8snap/buffer.hpp" namespace "v8snap":
