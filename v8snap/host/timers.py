@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Iterator
 
-    from v8snap._v8 import Context
+    from v8snap._v8 import Context, Isolate
     from v8snap.host.natives import Natives
 
-__all__ = ["Timers", "call"]
+__all__ = ["Timers", "call", "seconds_until"]
 
 #: When an immediate timer is due.
 NOW = float("-inf")
 #: Seconds that a loop may be late.
 TOLERANCE = 0.001
+#: Seconds that a timer has at least where it isn't to run beyond some time: none is stopped for having begun late.
+LEAST_SECONDS = 0.1
 #: Seconds until a loop looks again whether another thread still uses the isolate.
 BUSY_PAUSE = 0.002
 
@@ -39,6 +41,14 @@ def call(natives: Natives, operation: str, token: int, timer: int, delay: float 
         timers.set(int(timer), float(delay) / 1000)
     else:
         timers.clear(int(timer))
+
+
+def seconds_until(end: float | None, isolate: Isolate) -> float | None:
+    """A timeout for JavaScript that is not to run beyond `end`, and no longer than the isolate allows."""
+    if end is None:
+        return isolate.timeout
+    left = max(end - time.monotonic(), LEAST_SECONDS)
+    return left if isolate.timeout is None else min(left, isolate.timeout)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -156,12 +166,15 @@ class Timers:
         for loop, handle in handles.items():
             _cancel(loop, handle)
 
-    def run_until_idle(self, timeout: float | None) -> bool:
-        """Fire what is due, and wait for what is due later; False where `timeout` seconds were not enough."""
+    def run_until_idle(self, timeout: float | None, stop: float | None) -> bool:
+        """Fire what is due, and wait for what is due later; False where `timeout` seconds were not enough.
+
+        A timer that runs beyond the time `stop` is stopped.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             for timer in self._round(list(self._queues.values())):
-                self._fire(timer.id)
+                self._fire(timer.id, stop)
                 if end is not None and time.monotonic() >= end:
                     break
             with self._changed:
@@ -190,10 +203,10 @@ class Timers:
                 del self._waiting[first.id]
             yield first
 
-    def _fire(self, timer: int) -> None:
+    def _fire(self, timer: int, stop: float | None = None) -> None:
         context = self._context()
         if context is not None and not context.closed:
-            context._call_host("timers", "fire", timer)
+            context._call_host("timers", "fire", timer, timeout=seconds_until(stop, context.isolate))
 
     def _fire_on_loop(self, loop: asyncio.AbstractEventLoop, timer: int) -> None:
         """The same for a loop, whose exception handler is told of what it throws."""
