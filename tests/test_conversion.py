@@ -6,6 +6,7 @@ import collections.abc
 import datetime
 import gc
 import struct
+import time
 import types
 
 import numpy as np
@@ -107,6 +108,40 @@ def test_sets_are_mutable_sets(ctx):
     assert js_set.pop() in (1, 2)
     assert js_set == ctx.eval("s")
     assert ctx.eval("s.size") == 1
+
+
+@pytest.mark.parametrize(("kind", "pop"), [("Map", "popitem"), ("Set", "pop")])
+def test_a_collection_is_emptied_in_time_in_proportion_to_its_size(ctx, kind, pop):
+    def seconds(size):
+        entries = f"Array.from({{length: {size}}}, (_, i) => {'[i, i]' if kind == 'Map' else 'i'})"
+        collection = ctx.eval(f"new {kind}({entries})")
+        take = getattr(collection, pop)
+        start = time.perf_counter()
+        taken = [take() for _ in range(size)]
+        assert len(collection) == 0
+        assert taken == [(i, i) if kind == "Map" else i for i in range(size)]
+        return time.perf_counter() - start
+
+    small, large = min(seconds(2000) for _ in "123"), min(seconds(32000) for _ in "12")
+    assert large < 64 * small  # 16 times, where each takes the same; 256 times, where each looks at all that are left
+
+
+def test_emptying_a_collection_that_changes(ctx):
+    numbers = ctx.eval("var numbers = new Set(Array.from({length: 200}, (_, i) => i)); numbers")
+    assert numbers.pop() == 0
+    ctx.eval("for (let i = 1; i < 199; i++) numbers.delete(i); numbers.add('new')")
+    assert [numbers.pop(), numbers.pop()] == [199, "new"]
+    for empty in (numbers, ctx.eval("new Map()")):
+        with pytest.raises(KeyError, match="empty"):
+            empty.pop() if empty is numbers else empty.popitem()
+    ctx.eval("numbers.add(1)")
+    assert numbers.pop() == 1
+    dates = ctx.eval("new Set([new Date(0)])")
+    with pytest.raises(KeyError):
+        dates.pop()
+    assert len(dates) == 1
+    itself = ctx.eval("const map = new Map(); for (let i = 0; i < 3; i++) map.set([map], i); map")
+    assert itself.popitem()[1] == 0
 
 
 def test_collections_do_not_call_what_javascript_replaced(ctx):

@@ -99,6 +99,49 @@ def test_the_timeout_comes_first(timed):
         context.run_until_idle("1")
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "setTimeout(() => { for (;;); }, 0)",
+        "setInterval(() => { for (;;); }, 0)",
+        "setTimeout(() => Promise.resolve().then(() => { for (;;); }), 0)",
+        "setTimeout(() => { const again = () => Promise.resolve().then(again); again() }, 0)",
+    ],
+)
+def test_a_timer_that_never_ends_is_stopped_at_the_timeout(timed, source):
+    context, shown = timed
+    context.eval(f"setTimeout(() => show('before'), 0); {source}; setTimeout(() => show('after'), 1)")
+    start = time.monotonic()
+    with pytest.raises(v8snap.JSTimeoutError):
+        context.run_until_idle(0.3)
+    assert 0.25 < time.monotonic() - start < 5
+    assert context.run_until_idle(5)
+    assert shown == ["before", "after"]
+
+
+def test_a_timer_is_not_stopped_for_having_begun_late(timed):
+    context, shown = timed
+    context.eval("const work = () => { const end = Date.now() + 20; while (Date.now() < end); show('done') }")
+    for timeout in (0, 0.001, 0.01):
+        context.eval("setTimeout(work, 0); setTimeout(work, 0)")
+        while not context.run_until_idle(timeout):
+            pass
+    assert shown == ["done"] * 6
+
+
+def test_the_isolates_timeout_is_for_each_timer(timed):
+    context, _ = timed
+    context.isolate.timeout = 0.05
+    context.eval("setTimeout(() => { for (;;); }, 0)")
+    start = time.monotonic()
+    with pytest.raises(v8snap.JSTimeoutError):
+        context.run_until_idle(60)
+    assert time.monotonic() - start < 10
+    context.isolate.timeout = None
+    context.eval("setTimeout(() => { const end = Date.now() + 300; while (Date.now() < end); }, 0)")
+    assert context.run_until_idle()
+
+
 def test_a_context_without_timers_is_idle(ctx):
     assert ctx.run_until_idle() is True
     ctx.close()

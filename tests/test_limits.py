@@ -1,8 +1,12 @@
 """JavaScript that doesn't stop by itself is stopped, and the isolate works on."""
 
+import asyncio
 import threading
 import time
+from decimal import Decimal
+from fractions import Fraction
 
+import numpy
 import pytest
 
 import v8snap
@@ -263,3 +267,27 @@ def test_after_a_bomb_other_contexts_go_on():
 def test_a_loop_of_built_ins_is_stopped(ctx):
     with pytest.raises(v8snap.JSTimeoutError):
         ctx.eval("for (;;) new Array(1000).fill(0.5)", timeout=0.5)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), "1", b"1", object(), [1]])
+def test_every_timeout_is_checked_alike(ctx, wrong):
+    kind = ValueError if isinstance(wrong, int | float) else TypeError
+    function = ctx.eval("() => 1")
+    for use in (
+        lambda: v8snap.Isolate(timeout=wrong),
+        lambda: setattr(ctx.isolate, "timeout", wrong),
+        lambda: ctx.eval("1", timeout=wrong),
+        lambda: function(timeout=wrong),
+        lambda: ctx.isolate.run_pending_tasks(timeout=wrong),
+        lambda: asyncio.run(ctx.eval_async("1", timeout=wrong)),
+        lambda: asyncio.run(function.call_async(timeout=wrong)),
+        lambda: v8snap.build({}, timeout=wrong),
+        lambda: v8snap.build({}, timeout=wrong, isolated=False),
+    ):
+        with pytest.raises(kind, match="timeout is a positive number" if kind is ValueError else "timeout is a number"):
+            use()
+
+
+def test_any_number_is_a_timeout(ctx):
+    for number in (5, 5.0, True, Fraction(9, 2), Decimal("4.5"), numpy.float32(3), float("inf")):
+        assert ctx.eval("1 + 1", timeout=number) == 2

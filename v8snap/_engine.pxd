@@ -84,6 +84,7 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         void splice(Py_ssize_t start, Py_ssize_t removed, object values) except +raise_python_error
         object all_names() except +raise_python_error
         PyObject* iterator() except +raise_python_error
+        PyObject* async_iterator() except +raise_python_error
         object call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object construct(PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object to_py() except +raise_python_error
@@ -114,7 +115,7 @@ cdef extern from "v8snap/collection.hpp" namespace "v8snap":
     void set_add(Value& set, object element) except +raise_python_error
     cbool collection_remove(Value& collection, object key) except +raise_python_error
     void collection_clear(Value& collection) except +raise_python_error
-    object collection_keys(Value& collection) except +raise_python_error
+    object collection_keys(Value& collection, size_t most) except +raise_python_error
 
 
 cdef extern from "v8snap/buffer.hpp" namespace "v8snap":

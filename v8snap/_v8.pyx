@@ -32,7 +32,7 @@ import threading
 import time
 import weakref
 
-from v8snap import conversion, errors, file_format, gap, modules, source_maps
+from v8snap import conversion, errors, file_format, gap, modules, source_maps, time_limit
 from v8snap import host as host_objects
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
@@ -50,6 +50,7 @@ __version__ = V8SNAP_VERSION_STRING.decode()
 include "process.pxi"
 include "blob_buffer.pxi"
 include "isolate_options.pxi"
+include "open_isolates.pxi"
 include "isolate.pxi"
 include "context.pxi"
 include "script.pxi"

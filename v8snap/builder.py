@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v8snap import helper
+from v8snap import helper, time_limit
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
 from v8snap.errors import JSTimeoutError, SnapshotError
 from v8snap.host import URL_NATIVE, check_names
@@ -29,10 +29,7 @@ class _Clock:
     """What is left of one timeout that several scripts share."""
 
     def __init__(self, timeout: float | None) -> None:
-        if timeout is not None and not isinstance(timeout, int | float):
-            raise TypeError(f"timeout is a number of seconds, or None, not {type(timeout).__name__}")
-        if timeout is not None and not timeout > 0:
-            raise ValueError("timeout is a positive number of seconds, or None")
+        timeout = time_limit.checked(timeout)
         self.end = None if timeout is None else time.monotonic() + timeout
 
     def left(self) -> float | None:
@@ -172,7 +169,7 @@ def build(
     module_sources = read_modules(modules)
     if warmup is not None:
         _check_warm_up(warmup)
-    _Clock(timeout)  # refuses what is none
+    timeout = time_limit.checked(timeout)
     if not isolated:
         if deterministic:
             raise ValueError("a deterministic build needs a helper process: V8's seeds are fixed there")
@@ -336,7 +333,7 @@ def warm_up(
     if not isinstance(blob, StartupData):
         blob = StartupData(blob)
     _check_warm_up(script)
-    _Clock(timeout)  # refuses what is none
+    timeout = time_limit.checked(timeout)
     given = as_mapping(external_references)
     code = FunctionCodeHandling(function_code)
     index = None if context is None else blob._context_index(context)

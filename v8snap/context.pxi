@@ -2,12 +2,8 @@
 
 
 cdef double _checked_timeout(timeout) except? -1:
-    if timeout is None:
-        return 0
-    cdef double seconds = timeout
-    if not seconds > 0:
-        raise ValueError("timeout is a positive number of seconds, or None")
-    return min(seconds, 1e9)  # infinity too
+    """Seconds for the engine, 0 for None."""
+    return 0 if timeout is None else min(time_limit.checked(timeout), 1e9)  # infinity too
 
 
 @cython.no_gc_clear
@@ -293,9 +289,10 @@ cdef class Context:
         """Convert Python data deeply: dicts and other mappings to objects, lists and tuples to arrays, sets to Sets.
 
         Callables become functions; datetimes Dates, to the millisecond, where a naive one is in local time and a date
-        midnight in UTC; awaitables promises, where an asyncio loop runs. Bytes-like objects and arrays become typed
-        arrays with a copy of their elements: 64-bit integers are BigInts there, and an array of several dimensions
-        an Array of its rows. An int beyond ±(2**53 - 1) becomes a BigInt. Cycles are kept. Lone surrogates survive.
+        midnight in UTC; awaitables promises, where an asyncio loop runs; asynchronous iterables objects for ``for
+        await``. Bytes-like objects and arrays become typed arrays with a copy of their elements: 64-bit integers are
+        BigInts there, and an array of several dimensions an Array of its rows. An int beyond ±(2**53 - 1) becomes a
+        BigInt. Cycles are kept. Lone surrogates survive.
 
         Returns
         -------
@@ -362,7 +359,8 @@ cdef class Context:
         Parameters
         ----------
         timeout : float, optional
-            Seconds after which no further timer is run. One that is running isn't stopped.
+            Seconds after which no further timer is run. One that is running then is stopped, but none within the
+            tenth of a second after it began. What was stopped isn't run again.
 
         Returns
         -------
@@ -374,32 +372,32 @@ cdef class Context:
         JSError
             What a timer threw. The others still wait: call it again.
         JSTimeoutError, JSTerminatedError, JSMemoryError
-            Where a timer was stopped.
+            Where a timer or a microtask was stopped. The others still wait.
         ValueError
             For a negative timeout.
         ClosedError, WrongThreadError
         """
         self._ptr()
-        if timeout is not None and not timeout >= 0:
-            raise ValueError("timeout is a number of seconds, or None")
-        end = float("inf") if timeout is None else time.monotonic() + timeout
+        from v8snap.host.timers import seconds_until
+        timeout = time_limit.checked(timeout, may_be_zero=True)
+        end = None if timeout is None else time.monotonic() + timeout
         pause = _LEAST_PAUSE
         while True:
-            working = self._isolate.run_pending_tasks(wait=0)
-            left = max(end - time.monotonic(), 0)
+            working = self._isolate.run_pending_tasks(wait=0, timeout=seconds_until(end, self._isolate))
+            left = float("inf") if end is None else max(end - time.monotonic(), 0)
             most = min(left, pause) if working else left
-            idle = self._run_timers(None if most == float("inf") else most)
+            idle = self._run_timers(None if most == float("inf") else most, end)
             if idle and working:
                 time.sleep(most)
-            elif idle and not self._isolate.run_pending_tasks(wait=0):
+            elif idle and not self._isolate.run_pending_tasks(wait=0, timeout=seconds_until(end, self._isolate)):
                 return True
             if left <= 0:
                 return False
             pause = min(2 * pause, _MOST_PAUSE)
 
-    cdef bint _run_timers(self, most) except -1:
+    cdef bint _run_timers(self, most, end) except -1:
         """Whether there are none left."""
-        return self._host is None or self._host.timers.run_until_idle(most)
+        return self._host is None or self._host.timers.run_until_idle(most, end)
 
     def require(self, path, *, root=None):
         """Load a CommonJS module, such as a bundle that npm has, and give what it exports.
@@ -445,9 +443,9 @@ cdef class Context:
         from v8snap import commonjs
         return commonjs.require(self, path, root)
 
-    def _call_host(self, name, *arguments):
+    def _call_host(self, name, *arguments, timeout=None):
         """Call a host object's control, see ``host/hub.js``."""
-        return self._hidden("v8snap.host")("call", name, *arguments)
+        return self._hidden("v8snap.host")("call", name, *arguments, timeout=timeout)
 
     def _run(self, str source, str name):
         """Run a script of our own, which doesn't count among those that built a snapshot."""

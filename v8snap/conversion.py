@@ -69,4 +69,8 @@ def adapt(context: Context | None, obj: Any) -> tuple[str, Any]:
         from v8snap import promises
 
         return "value", promises.promise_for(context, obj)
+    if isinstance(obj, collections.abc.AsyncIterable) and context is not None:
+        from v8snap import async_iteration
+
+        return "value", async_iteration.iterable_for(context, obj)
     raise ConversionError(f"no JavaScript value for Python's {type(obj).__name__}")

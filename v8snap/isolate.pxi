@@ -1,16 +1,5 @@
 # Isolates.
 
-_open_isolates = weakref.WeakSet()
-
-
-@atexit.register
-def _close_at_exit():
-    # V8's threads must not find half of a dying process.
-    engine.stop_javascript_at_exit()
-    for isolate in list(_open_isolates):
-        (<Isolate>isolate)._abandon()
-
-
 @cython.no_gc_clear
 cdef class Isolate:
     """An isolate: a JavaScript engine with a heap of its own.
@@ -517,9 +506,7 @@ cdef class Isolate:
         """
         cdef engine.Isolate* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
-        cdef double most = float("inf") if wait is None else wait
-        if not most >= 0:
-            raise ValueError("wait is a number of seconds, or None")
+        cdef double most = float("inf") if wait is None else time_limit.checked(wait, "wait", may_be_zero=True)
         end = time.monotonic() + most
         cdef Context kept = None
         if not impl.has_open_context():
@@ -571,15 +558,6 @@ def _report_rejection(Context context, error):
     hook(error)
 
 
-def _name_isolates_in_the_way(error):
-    shown = [repr(isolate) for isolate in list(_open_isolates) if not isolate.closed]
-    if len(shown) > _MOST_SHOWN:
-        shown[_MOST_SHOWN:] = [f"{len(shown) - _MOST_SHOWN} more"]
-    error.args = (f"{error.args[0]}. Open are: {', '.join(shown)}",)
-
-
-_MOST_SHOWN = 5
-
 # Seconds between looks for the end of V8's background work.
 _LEAST_PAUSE = 0.0001
 _MOST_PAUSE = 0.01
@@ -598,11 +576,6 @@ def _whole_writer(file):
 
 
 _IN_ISOLATE = -2
-
-
-def _collect_garbage():
-    import gc
-    gc.collect()
 
 
 cdef object _take(PyObject* owned):

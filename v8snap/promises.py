@@ -13,7 +13,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from v8snap import _v8, errors
+from v8snap import _v8, errors, time_limit
 from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError, V8SnapError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context, Isolate, JSPromise
 
-__all__ = ["call_async", "current_loop", "promise_for", "report_rejection", "runner_for_timers", "wait"]
+__all__ = ["ask", "call_async", "current_loop", "promise_for", "report_rejection", "runner_for_timers", "wait"]
 
 
 class _Call:
@@ -190,7 +190,7 @@ def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
     return pump
 
 
-async def _ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
+async def ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
     """Ask V8 something short: in another thread where the isolate is in use, as the loop doesn't wait for it."""
     if not isolate.closed and isolate._busy:
         return await asyncio.get_running_loop().run_in_executor(None, question)
@@ -200,8 +200,8 @@ async def _ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
 async def wait(promise: JSPromise, call: _Call | None = None) -> Any:
     """Wait until `promise` is settled; its value, or what it was rejected with is raised."""
     isolate = promise._isolate
-    ask = call.run if call is not None else functools.partial(_ask, isolate)
-    if await ask(lambda: promise.state) == "pending":
+    run = call.run if call is not None else functools.partial(ask, isolate)
+    if await run(lambda: promise.state) == "pending":
         loop = asyncio.get_running_loop()
         future = loop.create_future()
 
@@ -209,10 +209,10 @@ async def wait(promise: JSPromise, call: _Call | None = None) -> Any:
             with contextlib.suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(_wake, future)
 
-        await ask(lambda: promise._when_settled(settled))
+        await run(lambda: promise._when_settled(settled))
         with _pump(isolate, loop).waiting(future, promise):
             await future
-    return await ask(promise.result)
+    return await run(promise.result)
 
 
 def _wake(future: asyncio.Future[Any], value: Any = None) -> None:
@@ -286,8 +286,7 @@ def _settle(promise: JSPromise, task: asyncio.Future[Any]) -> None:
 
 async def call_async(context: Context, run: Callable[[], Any], timeout: float | None) -> Any:
     """Run JavaScript without holding up the loop, and await what it gives; see `Context.eval_async`."""
-    if timeout is not None and not timeout > 0:
-        raise ValueError("timeout is a positive number of seconds, or None")
+    timeout = time_limit.checked(timeout)
     isolate = context.isolate
     if isolate._is_creators:  # belongs to its thread
         return await _run_and_wait(None, run)

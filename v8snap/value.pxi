@@ -63,8 +63,8 @@ cdef class JSObject(JSValue):
     ``obj["key"]`` and ``obj.key`` read a property, and both can be assigned and deleted; a missing one raises
     KeyError or AttributeError. Keys are str, int or JSSymbol. ``in`` looks at inherited properties too, as JavaScript's
     does; ``len`` counts the object's own enumerable string keys. Iteration is JavaScript's ``for ... of`` where the
-    object has that, as generators have, and over its own keys elsewhere. A function got from an object is
-    called with the object as ``this``.
+    object has that, as generators have, and over its own keys elsewhere; ``async for`` is JavaScript's
+    ``for await ... of``. A function got from an object is called with the object as ``this``.
 
     The same object is the same proxy as long as Python has that; proxies got from different contexts are equal.
 
@@ -114,6 +114,16 @@ cdef class JSObject(JSValue):
     def __iter__(self):
         cdef PyObject* iterator = self._ptr().iterator()
         return iter(self._ptr().keys()) if iterator == NULL else _iterate(_take(iterator))
+
+    def __aiter__(self):
+        from v8snap import async_iteration
+        cdef PyObject* iterator = self._ptr().async_iterator()
+        is_async = iterator != NULL
+        if iterator == NULL:
+            iterator = self._ptr().iterator()
+        if iterator == NULL:
+            raise TypeError(f"{self!r} has neither an async iterator nor a plain one")
+        return async_iteration.iterate(self._context, _take(iterator), is_async)
 
     def __bool__(self):
         return True
@@ -183,7 +193,7 @@ _Sequence = collections.abc.MutableSequence
 @cython.collection_type("sequence")
 @cython.no_gc_clear
 cdef class JSArray(JSObject):
-    """A JavaScript array: a ``collections.abc.MutableSequence``.
+    """A JavaScript array, or a Proxy of one: a ``collections.abc.MutableSequence``.
 
     Indices count from 0 or, negative, from the end; slices give lists. Holes read as ``undefined``. Other properties
     are reached as attributes.

@@ -18,7 +18,7 @@ void set_add(Value& set, PyObject* element);
 // False where there was nothing to delete.
 bool collection_remove(Value& collection, PyObject* key);
 void collection_clear(Value& collection);
-// A Map's keys, or a Set's elements, in their order: list.
-PyObject* collection_keys(Value& collection);
+// A Map's keys, or a Set's elements, in their order: list. At most so many.
+PyObject* collection_keys(Value& collection, size_t most);
 
 }  // namespace v8snap

@@ -52,6 +52,8 @@ class Value {
   virtual PyObject* all_names() = 0;
   // What it gives when it is asked for its iterator (`Symbol.iterator`); null without an error where it isn't iterable.
   virtual PyObject* iterator() = 0;
+  // The same with `Symbol.asyncIterator`.
+  virtual PyObject* async_iterator() = 0;
 
   // `receiver` may be null: `this` is then undefined. `timeout` in seconds; 0: the isolate's.
   virtual PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) = 0;

@@ -1,4 +1,4 @@
-// Arrays as Python's sequences: many elements in one visit, and edits that are whole or nothing.
+// Arrays and Proxies of arrays as Python's sequences: many elements in one visit, and edits that are whole or nothing.
 #include "internal.hpp"
 
 namespace v8snap {
@@ -11,7 +11,7 @@ constexpr uint32_t kBreath = 1u << 16;
 class Mover {
  public:
   // `set` throws where a property refuses, which V8's own call doesn't.
-  Mover(IsolateImpl& isolate, v8::Local<v8::Context> context, v8::Local<v8::Array> array, v8::Local<v8::Function> set)
+  Mover(IsolateImpl& isolate, v8::Local<v8::Context> context, v8::Local<v8::Object> array, v8::Local<v8::Function> set)
       : isolate_(isolate), context_(context), array_(array), set_(set) {}
 
   // False where JavaScript threw or is being stopped.
@@ -20,7 +20,7 @@ class Mover {
     v8::HandleScope handles(isolate_.v8);
     bool has = false;
     v8::Local<v8::Value> value;
-    if (!array_->HasRealIndexedProperty(context_, from).To(&has)) return false;
+    if (!array_->HasOwnProperty(context_, from).To(&has)) return false;
     if (!has) return remove(to);
     return array_->Get(context_, from).ToLocal(&value) && put(to, value);
   }
@@ -49,20 +49,39 @@ class Mover {
 
   IsolateImpl& isolate_;
   v8::Local<v8::Context> context_;
-  v8::Local<v8::Array> array_;
+  v8::Local<v8::Object> array_;
   v8::Local<v8::Function> set_;
   uint32_t moved_ = 0;
 };
 
 }  // namespace
 
+bool is_array(v8::Local<v8::Value> value) {
+  while (value->IsProxy()) value = value.As<v8::Proxy>()->GetTarget();
+  return value->IsArray();
+}
+
+v8::Maybe<uint32_t> array_length(v8::Local<v8::Context> context, v8::Local<v8::Object> array) {
+  if (array->IsArray()) return v8::Just(array.As<v8::Array>()->Length());
+  v8::Local<v8::Value> length;
+  int64_t number = 0;
+  if (!array->Get(context, literal(context->GetIsolate(), "length")).ToLocal(&length) ||
+      !length->IntegerValue(context).To(&number)) {
+    return v8::Nothing<uint32_t>();
+  }
+  return v8::Just(static_cast<uint32_t>(std::clamp<int64_t>(number, 0, UINT32_MAX)));
+}
+
 PyObject* ValueImpl::elements(Py_ssize_t start, Py_ssize_t stop) {
   Visit visit(context_);
-  v8::Local<v8::Array> array = local().As<v8::Array>();
+  v8::Local<v8::Object> array = object();
   std::vector<v8::Local<v8::Value>> found;
   run_js(context_, 0, [&] {
-    // The length is asked anew each time: an accessor may have shortened it.
-    for (Py_ssize_t i = start; i < stop && i < static_cast<Py_ssize_t>(array->Length()); ++i) {
+    uint32_t length = 0;
+    for (Py_ssize_t i = start; i < stop; ++i) {
+      // Asked anew each time: an accessor may have shortened it.
+      if (!array_length(visit.context, array).To(&length)) return v8::MaybeLocal<v8::Value>();
+      if (i >= static_cast<Py_ssize_t>(length)) break;
       v8::Local<v8::Value> element;
       const bool stopped = i % kBreath == kBreath - 1 && isolate().stop_reason != StopReason::kNone;
       if (stopped || !array->Get(visit.context, static_cast<uint32_t>(i)).ToLocal(&element)) {
@@ -81,11 +100,12 @@ PyObject* ValueImpl::elements(Py_ssize_t start, Py_ssize_t stop) {
 
 void ValueImpl::splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) {
   Visit visit(context_);
-  v8::Local<v8::Array> array = local().As<v8::Array>();
+  v8::Local<v8::Object> array = object();
   const auto added = static_cast<uint32_t>(PyTuple_GET_SIZE(values));
   std::vector<v8::Local<v8::Value>> converted;
   for (uint32_t i = 0; i < added; ++i) converted.push_back(from_python(context_, PyTuple_GET_ITEM(values, i)));
-  const uint32_t length = array->Length();  // after that, which may have run JavaScript
+  // After that, which may have run JavaScript.
+  const uint32_t length = run_js(context_, 0, [&] { return Given<uint32_t>{array_length(visit.context, array)}; });
   const auto first = static_cast<uint32_t>(std::min<Py_ssize_t>(start, length));
   const auto gone = static_cast<uint32_t>(std::min<Py_ssize_t>(removed, length - first));
   if (size_t{length} - gone + added > UINT32_MAX) throw Error(ErrorCode::kConversion, "the array would be too long");

@@ -105,30 +105,38 @@ class BufferViewImpl final : public BufferView {
 
 [[noreturn]] void throw_detached() { throw Error(ErrorCode::kConversion, "the ArrayBuffer is detached"); }
 
+// The buffer of a view, or what is one itself. V8 gives a view's shared buffer under the other class.
+v8::Local<v8::Value> buffer_of(v8::Local<v8::Value> value) {
+  return value->IsArrayBufferView() ? value.As<v8::ArrayBufferView>()->Buffer().As<v8::Value>() : value;
+}
+
+bool is_detached(v8::Local<v8::Value> buffer) {
+  return !buffer->IsSharedArrayBuffer() && buffer.As<v8::ArrayBuffer>()->WasDetached();
+}
+
+size_t byte_length_of(v8::Local<v8::Value> buffer) {
+  return buffer->IsSharedArrayBuffer() ? buffer.As<v8::SharedArrayBuffer>()->ByteLength()
+                                       : buffer.As<v8::ArrayBuffer>()->ByteLength();
+}
+
+std::shared_ptr<v8::BackingStore> memory_of(v8::Local<v8::Value> buffer) {
+  return buffer->IsSharedArrayBuffer() ? buffer.As<v8::SharedArrayBuffer>()->GetBackingStore()
+                                       : buffer.As<v8::ArrayBuffer>()->GetBackingStore();
+}
+
 std::unique_ptr<BufferViewImpl> view_of(const IsolateImpl& isolate, v8::Local<v8::Value> value) {
-  if (value->IsSharedArrayBuffer()) {
-    auto shared = value.As<v8::SharedArrayBuffer>();
-    return std::make_unique<BufferViewImpl>(shared->GetBackingStore(), 0, shared->ByteLength(), ItemType{"B", 1});
-  }
-  size_t offset = 0, length = 0;
-  v8::Local<v8::ArrayBuffer> buffer;
+  const v8::Local<v8::Value> buffer = buffer_of(value);
+  if (is_detached(buffer)) throw_detached();
+  std::shared_ptr<v8::BackingStore> memory = memory_of(buffer);
+  size_t offset = 0, length = byte_length_of(buffer);
   if (value->IsArrayBufferView()) {
-    auto view = value.As<v8::ArrayBufferView>();
-    buffer = view->Buffer();
-    offset = view->ByteOffset();
-    length = view->ByteLength();
-  } else {
-    buffer = value.As<v8::ArrayBuffer>();
-    length = buffer->ByteLength();
+    offset = value.As<v8::ArrayBufferView>()->ByteOffset();
+    length = value.As<v8::ArrayBufferView>()->ByteLength();
   }
-  // V8 gives a shared buffer of a view under the other class.
-  const bool shared = buffer.As<v8::Value>()->IsSharedArrayBuffer();
-  if (!shared && buffer->WasDetached()) throw_detached();
-  auto store =
-      shared ? buffer.As<v8::Value>().As<v8::SharedArrayBuffer>()->GetBackingStore() : buffer->GetBackingStore();
-  auto view = std::make_unique<BufferViewImpl>(std::move(store), offset, length, item_type(value));
+  auto view = std::make_unique<BufferViewImpl>(std::move(memory), offset, length, item_type(value));
   // What JavaScript makes smaller is no memory any more; a creator's memory goes with it.
-  if (isolate.is_creator || (!shared && compat::can_shrink(buffer))) view->copy();
+  const bool may_shrink = !buffer->IsSharedArrayBuffer() && compat::can_shrink(buffer.As<v8::ArrayBuffer>());
+  if (isolate.is_creator || may_shrink) view->copy();
   return view;
 }
 
@@ -153,11 +161,7 @@ std::unique_ptr<BufferView> view_buffer(Value& value) {
 bool buffer_detached(Value& value) {
   auto& self = static_cast<ValueImpl&>(value);
   Visit visit(self.context());
-  v8::Local<v8::Value> local = self.local();
-  if (local->IsSharedArrayBuffer()) return false;
-  v8::Local<v8::ArrayBuffer> buffer =
-      local->IsArrayBufferView() ? local.As<v8::ArrayBufferView>()->Buffer() : local.As<v8::ArrayBuffer>();
-  return !buffer.As<v8::Value>()->IsSharedArrayBuffer() && buffer->WasDetached();
+  return is_detached(buffer_of(self.local()));
 }
 
 HeldBuffer hold_buffer(const IsolateImpl& isolate, v8::Local<v8::Value> value) {

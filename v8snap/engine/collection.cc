@@ -72,13 +72,14 @@ void collection_clear(Value& collection) {
   is_map(self) ? map_of(self)->Clear() : set_of(self)->Clear();
 }
 
-PyObject* collection_keys(Value& collection) {
+PyObject* collection_keys(Value& collection, size_t most) {
   auto& self = static_cast<ValueImpl&>(collection);
   Visit visit(self.context());
   v8::Local<v8::Array> entries = is_map(self) ? map_of(self)->AsArray() : set_of(self)->AsArray();
   const uint32_t step = is_map(self) ? 2 : 1;
+  const auto end = static_cast<uint32_t>(std::min<size_t>(most, entries->Length() / step)) * step;
   PyRef list = checked(PyList_New(0));
-  for (uint32_t i = 0; i < entries->Length(); i += step) {
+  for (uint32_t i = 0; i < end; i += step) {
     v8::Local<v8::Value> key;
     if (!entries->Get(visit.context, i).ToLocal(&key)) throw Error(ErrorCode::kInternal, "a key was lost");
     PyRef converted = checked(to_python(self.context(), key));

@@ -454,7 +454,8 @@ class ValueImpl final : public Value {
   PyObject* elements(Py_ssize_t start, Py_ssize_t stop) override;
   void splice(Py_ssize_t start, Py_ssize_t removed, PyObject* values) override;
   PyObject* all_names() override;
-  PyObject* iterator() override;
+  PyObject* iterator() override { return iterator_by(v8::Symbol::GetIterator); }
+  PyObject* async_iterator() override { return iterator_by(v8::Symbol::GetAsyncIterator); }
   PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* to_py() override;
@@ -474,6 +475,7 @@ class ValueImpl final : public Value {
  private:
   v8::Local<v8::Object> object() const;
   v8::Local<v8::Value> property_key(PyObject* key) const;
+  PyObject* iterator_by(v8::Local<v8::Symbol> (*symbol)(v8::Isolate*));
 
   ContextImpl& context_;
   Slot* slot_;
@@ -573,6 +575,10 @@ void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0
 // gets `receiver` as its `this`. New reference.
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver = nullptr);
 ValueKind kind_of(v8::Local<v8::Value> value);
+// As Array.isArray, also of a Proxy of an array; but false where that is revoked. Runs no JavaScript.
+bool is_array(v8::Local<v8::Value> value);
+// Of such a one. A Proxy's JavaScript may run, inside a RunScope; at most what an array can have.
+v8::Maybe<uint32_t> array_length(v8::Local<v8::Context> context, v8::Local<v8::Object> array);
 int identity_hash_of(v8::Local<v8::Value> value);  // of an object or symbol
 // What was attached to a snapshot; null where there is nothing (any more), or what is no value, such as a template.
 PyObject* data_to_python(ContextImpl& context, v8::MaybeLocal<v8::Data> data);

@@ -306,8 +306,13 @@ void evaluate_to_the_end(ContextImpl& context, Graph& graph, v8::Local<v8::Modul
     throw_thrown(context, promise->Result(), {});
   }
   if (promise->State() == v8::Promise::kPending) {
-    throw Error(ErrorCode::kSnapshot, std::string("module ") + PyUnicode_AsUTF8(checked(PyObject_ASCII(name)).get()) +
-                                          " waits for something at its top level that never comes");
+    const std::string shown = PyUnicode_AsUTF8(checked(PyObject_ASCII(name)).get());
+    const std::string way = context.isolate().is_creator
+                                ? ", which can't come while a snapshot is built"
+                                : ": microtasks don't bring it. To wait for it, set `resolve` of the context and "
+                                  "await its eval_async(\"import(" +
+                                      shown + ")\")";
+    throw Error(ErrorCode::kSnapshot, "module " + shown + " waits for something at its top level" + way);
   }
 }
 

@@ -73,12 +73,11 @@ class DeepCopy {
       copies_.add(object, hash, bytes.get());
       return bytes;
     }
-    PyRef result = value->IsArray() ? checked(PyList_New(0))
-                   : value->IsSet() ? checked(PySet_New(nullptr))
-                                    : checked(PyDict_New());
+    const bool list = is_array(value);
+    PyRef result = list ? checked(PyList_New(0)) : value->IsSet() ? checked(PySet_New(nullptr)) : checked(PyDict_New());
     copies_.add(object, hash, result.get());
-    if (value->IsArray()) {
-      copy_array(object.As<v8::Array>(), result.get());
+    if (list) {
+      copy_array(object, result.get());
     } else if (value->IsMap() || value->IsSet()) {
       copy_collection(object, result.get());
     } else {
@@ -110,11 +109,17 @@ class DeepCopy {
     return value;
   }
 
-  void copy_array(v8::Local<v8::Array> array, PyObject* into) {
+  uint32_t length_of(v8::Local<v8::Object> array) const {
+    uint32_t length = 0;
+    if (!array_length(local_, array).To(&length)) throw Pending();
+    return length;
+  }
+
+  void copy_array(v8::Local<v8::Object> array, PyObject* into) {
     constexpr uint32_t kMostElements = 1u << 27;  // more than a dense array can have: a sparse one
-    if (array->Length() > kMostElements) throw_conversion("the array is too long for a list");
+    if (length_of(array) > kMostElements) throw_conversion("the array is too long for a list");
     // Asked anew each time: a getter may have shortened it.
-    for (uint32_t i = 0; i < array->Length(); ++i) {
+    for (uint32_t i = 0; i < length_of(array); ++i) {
       if (i % kBreath == kBreath - 1) take_breath(context_);
       v8::Local<v8::Value> element;
       if (!array->Get(local_, i).ToLocal(&element)) throw Pending();

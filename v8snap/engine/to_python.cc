@@ -86,6 +86,7 @@ ValueKind kind_of(v8::Local<v8::Value> value) {
   if (value->IsPromise()) return ValueKind::kPromise;
   if (value->IsArrayBufferView()) return ValueKind::kTypedArray;
   if (value->IsArrayBuffer() || value->IsSharedArrayBuffer()) return ValueKind::kArrayBuffer;
+  if (is_array(value)) return ValueKind::kArray;  // a Proxy of one
   return ValueKind::kObject;
 }
 

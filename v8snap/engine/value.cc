@@ -168,11 +168,10 @@ PyObject* ValueImpl::all_names() {
   return checked(PySet_New(list.get())).release();
 }
 
-PyObject* ValueImpl::iterator() {
+PyObject* ValueImpl::iterator_by(v8::Local<v8::Symbol> (*symbol)(v8::Isolate*)) {
   Visit visit(context_);
   v8::Local<v8::Object> self = object();
-  v8::Local<v8::Value> method =
-      run_js(context_, 0, [&] { return self->Get(visit.context, v8::Symbol::GetIterator(isolate().v8)); });
+  v8::Local<v8::Value> method = run_js(context_, 0, [&] { return self->Get(visit.context, symbol(isolate().v8)); });
   if (!method->IsFunction()) return nullptr;
   return to_python(
       context_, run_js(context_, 0, [&] { return method.As<v8::Function>()->Call(visit.context, self, 0, nullptr); }));
@@ -181,7 +180,11 @@ PyObject* ValueImpl::iterator() {
 Py_ssize_t ValueImpl::length() {
   if (kind_ == ValueKind::kArray || kind_ == ValueKind::kTypedArray || kind_ == ValueKind::kArrayBuffer) {
     Entry entry(isolate());
-    return static_cast<Py_ssize_t>(length_of(local()));
+    if (!local()->IsProxy()) return static_cast<Py_ssize_t>(length_of(local()));
+  }
+  if (kind_ == ValueKind::kArray) {
+    Visit visit(context_);
+    return run_js(context_, 0, [&] { return Given<uint32_t>{array_length(visit.context, object())}; });
   }
   PyRef names(keys());
   return PyList_GET_SIZE(names.get());

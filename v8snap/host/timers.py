@@ -19,15 +19,17 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable, Iterator
 
-    from v8snap._v8 import Context
+    from v8snap._v8 import Context, Isolate
     from v8snap.host.natives import Natives
 
-__all__ = ["Timers", "call"]
+__all__ = ["Timers", "call", "seconds_until"]
 
 #: When an immediate timer is due.
 NOW = float("-inf")
 #: Seconds that a loop may be late.
 TOLERANCE = 0.001
+#: Seconds that a timer has at least where it isn't to run beyond some time: none is stopped for having begun late.
+LEAST_SECONDS = 0.1
 #: Seconds until a loop looks again whether another thread still uses the isolate.
 BUSY_PAUSE = 0.002
 
@@ -41,21 +43,23 @@ def call(natives: Natives, operation: str, token: int, timer: int, delay: float 
         timers.clear(int(timer))
 
 
+def seconds_until(end: float | None, isolate: Isolate) -> float | None:
+    """A timeout for JavaScript that is not to run beyond `end`, and no longer than the isolate allows."""
+    if end is None:
+        return isolate.timeout
+    left = max(end - time.monotonic(), LEAST_SECONDS)
+    return left if isolate.timeout is None else min(left, isolate.timeout)
+
+
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     asyncio = sys.modules.get("asyncio")  # where nobody imported it, no loop runs
     return None if asyncio is None else asyncio._get_running_loop()
 
 
-def _loop_for_timers() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs, or that of the `eval_async` around, which is another thread's."""
-    promises = sys.modules.get("v8snap.promises")
-    return _running_loop() if promises is None else promises.current_loop()
-
-
-def _runner() -> Callable[[Callable[[], object]], object] | None:
-    """What runs timers of the `eval_async` around, in its threads and under its timeout."""
-    promises = sys.modules.get("v8snap.promises")
-    return None if promises is None else promises.runner_for_timers()
+def _surroundings() -> tuple[asyncio.AbstractEventLoop | None, Callable[[Callable[[], object]], object] | None]:
+    """The loop that runs, or that of the `eval_async` around and what runs timers in its threads and time."""
+    promises = sys.modules.get("v8snap.promises")  # where nobody imported it, there is no such call
+    return (_running_loop(), None) if promises is None else (promises.current_loop(), promises.runner_for_timers())
 
 
 @dataclass(order=True, slots=True)
@@ -123,12 +127,12 @@ class Timers:
 
     def set(self, timer: int, delay: float) -> None:
         """Have one fired in `delay` seconds, or before all others where that is negative."""
-        loop = _loop_for_timers()
+        loop, runner = _surroundings()
         with self._changed:
             if self._closed:
                 raise ClosedError("this context is closed")
             self._last += 1
-            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, _runner())
+            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, runner)
             self._waiting[timer] = entry
             if loop not in self._queues:
                 self._queues[loop] = _Queue(self._waiting)
@@ -162,12 +166,15 @@ class Timers:
         for loop, handle in handles.items():
             _cancel(loop, handle)
 
-    def run_until_idle(self, timeout: float | None) -> bool:
-        """Fire what is due, and wait for what is due later; False where `timeout` seconds were not enough."""
+    def run_until_idle(self, timeout: float | None, stop: float | None) -> bool:
+        """Fire what is due, and wait for what is due later; False where `timeout` seconds were not enough.
+
+        A timer that runs beyond the time `stop` is stopped.
+        """
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             for timer in self._round(list(self._queues.values())):
-                self._fire(timer.id)
+                self._fire(timer.id, stop)
                 if end is not None and time.monotonic() >= end:
                     break
             with self._changed:
@@ -196,10 +203,10 @@ class Timers:
                 del self._waiting[first.id]
             yield first
 
-    def _fire(self, timer: int) -> None:
+    def _fire(self, timer: int, stop: float | None = None) -> None:
         context = self._context()
         if context is not None and not context.closed:
-            context._call_host("timers", "fire", timer)
+            context._call_host("timers", "fire", timer, timeout=seconds_until(stop, context.isolate))
 
     def _fire_on_loop(self, loop: asyncio.AbstractEventLoop, timer: int) -> None:
         """The same for a loop, whose exception handler is told of what it throws."""

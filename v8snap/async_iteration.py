@@ -1,0 +1,116 @@
+"""``async for`` over JavaScript's iterables, and Python's asynchronous ones in JavaScript's ``for await``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from typing import TYPE_CHECKING, Any, cast
+
+from v8snap import _v8, errors, promises
+from v8snap.values import undefined
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+
+    from v8snap._v8 import Context, JSObject
+
+__all__ = ["iterable_for", "iterate"]
+
+
+async def iterate(context: Context, iterator: JSObject, is_async: bool) -> AsyncGenerator[Any]:
+    """What a JavaScript iterator gives, each awaited; it is closed where Python stops early.
+
+    `is_async`: it gives promises of steps. If not, it gives steps with values that may be promises.
+    """
+    isolate = context.isolate
+    ended = waiting = False
+    try:
+        while True:
+            waiting = True
+            step = await promises.ask(isolate, lambda: iterator["next"]())
+            if is_async:
+                step = await _awaited(context, step)
+            if not isinstance(step, _v8.JSObject):
+                raise TypeError(f"an iterator gave {step!r} in place of an object with done and value")
+            done, value = await promises.ask(isolate, functools.partial(_read, step))
+            if done:
+                ended = True
+                return
+            if not is_async:
+                value = await _awaited(context, value)
+            waiting = False
+            yield value
+    except (errors.V8SnapError, TypeError):
+        ended = waiting  # the iterator's own: it is broken
+        raise
+    finally:
+        if not ended and not iterator.closed:
+            await _close(context, iterator, waits=not waiting)
+
+
+async def _close(context: Context, iterator: JSObject, waits: bool) -> None:
+    """Call its ``return()``. Where it is still at work on a step, nobody waits for it."""
+
+    def end() -> Any:
+        return iterator["return"]() if "return" in iterator else undefined
+
+    with contextlib.suppress(errors.V8SnapError):
+        closing = await promises.ask(context.isolate, end)
+        if waits:
+            await _awaited(context, closing)
+        elif isinstance(closing, _v8.JSPromise):
+            closing._when_settled(lambda *_: None)  # its rejection is nobody's matter
+
+
+async def _awaited(context: Context, value: Any) -> Any:
+    """As JavaScript's ``await``, also of what only has a ``then``."""
+    if isinstance(value, _v8.JSObject) and not isinstance(value, _v8.JSPromise):
+        promise = context._new_promise()
+        promise._resolve(value)
+        value = promise
+    return await promises.wait(value) if isinstance(value, _v8.JSPromise) else value
+
+
+def _read(step: JSObject) -> tuple[Any, Any]:
+    """Its ``done`` and, where that isn't true, its ``value``; as in JavaScript no property is as good as undefined."""
+    done = step["done"] if "done" in step else False  # noqa: SIM401, it is no dict
+    return done, step["value"] if not done and "value" in step else undefined
+
+
+# ---------------------------------------------------------------- Python to JavaScript
+
+_ITERATOR = "(next, end) => ({ next, return: end, [Symbol.asyncIterator]() { return this; } })"
+_ITERABLE = "(start) => ({ [Symbol.asyncIterator]: start })"
+
+
+def iterable_for(context: Context, source: AsyncIterable[Any]) -> JSObject:
+    """An object for ``for await``: an iterator where `source` is one, as asynchronous generators are."""
+    if hasattr(source, "__anext__"):
+        steps = _Steps(cast("AsyncIterator[Any]", source))
+        make, functions = _ITERATOR, [steps.next, steps.end]
+    else:
+        make, functions = _ITERABLE, [lambda: aiter(source)]
+    return cast("JSObject", context._run(make, "v8snap:async_iteration.js")(*functions))
+
+
+class _Steps:
+    """What JavaScript calls of a Python iterator, one call after the other as it expects it."""
+
+    def __init__(self, source: AsyncIterator[Any]) -> None:
+        self._source = source
+        self._turn = asyncio.Lock()
+
+    async def next(self, *_: object) -> dict[str, Any]:
+        async with self._turn:
+            try:
+                return {"value": await anext(self._source), "done": False}
+            except StopAsyncIteration:
+                return {"value": undefined, "done": True}
+
+    async def end(self, value: Any = undefined) -> dict[str, Any]:
+        async with self._turn:
+            close = getattr(self._source, "aclose", None)
+            if close is not None:
+                await close()
+            return {"value": value, "done": True}
