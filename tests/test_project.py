@@ -93,3 +93,39 @@ def test_the_installed_package_is_whole():
     assert len(parts) > 20
     for path in parts:
         assert (package / path.relative_to(ROOT / "v8snap")).is_file(), path
+
+
+def test_every_public_name_is_there_whatever_was_imported_before(child_ok):
+    code = """
+        import importlib, pkgutil, sys
+        import v8snap
+        assert "v8snap._v8" not in sys.modules
+        for module in pkgutil.iter_modules(v8snap.__path__):
+            if module.name not in ("cli", "__main__", "helper_process"):
+                importlib.import_module(f"v8snap.{module.name}")
+        names = [name for name in v8snap.__all__ if type(getattr(v8snap, name)).__name__ == "module"]
+        assert names == [], names
+        assert set(v8snap.__all__) <= set(dir(v8snap))
+        assert set(v8snap._PLACES) == set(v8snap.__all__)
+        from v8snap import *
+        try:
+            v8snap.nothing_of_that_name
+        except AttributeError as error:
+            print(error)
+    """
+    assert child_ok(code) == "module 'v8snap' has no attribute 'nothing_of_that_name'\n"
+
+
+def test_importing_it_loads_neither_v8_nor_what_only_some_use(child_ok):
+    code = """
+        import sys
+        before = set(sys.modules)
+        import v8snap
+        print(sorted(name for name in set(sys.modules) - before if name.startswith("v8snap")))
+        v8snap.StartupData, v8snap.Isolate
+        heavy = {"asyncio", "tempfile", "subprocess", "logging", "importlib.resources"}
+        print(sorted(heavy & set(sys.modules) - before))
+    """
+    packages, heavy = child_ok(code).splitlines()
+    assert packages == "['v8snap']"
+    assert heavy == "[]"

@@ -9,6 +9,7 @@ Run JavaScript once, keep the heap as bytes, and start every isolate with it rea
         ctx.globals["run"]()  # 7
 """
 
+from importlib import import_module as _import_module
 from importlib.util import find_spec as _find_spec
 
 if _find_spec("v8snap._v8") is None:
@@ -17,61 +18,63 @@ if _find_spec("v8snap._v8") is None:
         "or make an editable install (see CONTRIBUTING.md)"
     )
 
-from v8snap._v8 import (
-    Context,
-    CpuProfile,
-    FunctionCodeHandling,
-    Isolate,
-    JSArray,
-    JSArrayBuffer,
-    JSFunction,
-    JSMap,
-    JSObject,
-    JSPromise,
-    JSSet,
-    JSSymbol,
-    JSTypedArray,
-    Script,
-    SnapshotCreator,
-    __version__,
-    set_flags,
-    this,
-    to_py,
-    v8_version,
-)
-from v8snap.builder import build, warm_up
-from v8snap.cache import cached
-from v8snap.compare import compare
-from v8snap.config import build_config
-from v8snap.errors import (
-    ClosedError,
-    ConversionError,
-    ExternalReferenceError,
-    FlagsFrozenError,
-    ForkedIsolateError,
-    JSError,
-    JSMemoryError,
-    JSTerminatedError,
-    JSTimeoutError,
-    ModuleResolveError,
-    NotInSnapshotError,
-    PromisePendingError,
-    SnapshotBuildCrashed,
-    SnapshotConflictError,
-    SnapshotCorruptError,
-    SnapshotError,
-    SnapshotFlagsError,
-    SnapshotSignatureError,
-    SnapshotVersionError,
-    UnserializableError,
-    V8SnapError,
-    WrongIsolateError,
-    WrongThreadError,
-)
-from v8snap.gap import builtin_gap
-from v8snap.obstacle import Obstacle
-from v8snap.startup_data import StartupData
-from v8snap.values import BigInt, undefined
+TYPE_CHECKING = False  # typing takes as long to load as all of this
+if TYPE_CHECKING:
+    from v8snap._v8 import (
+        Context,
+        CpuProfile,
+        FunctionCodeHandling,
+        Isolate,
+        JSArray,
+        JSArrayBuffer,
+        JSFunction,
+        JSMap,
+        JSObject,
+        JSPromise,
+        JSSet,
+        JSSymbol,
+        JSTypedArray,
+        Script,
+        SnapshotCreator,
+        __version__,
+        set_flags,
+        this,
+        to_py,
+        v8_version,
+    )
+    from v8snap.builder import build, warm_up
+    from v8snap.cache import cached
+    from v8snap.comparison import compare
+    from v8snap.config import build_config
+    from v8snap.errors import (
+        ClosedError,
+        ConversionError,
+        ExternalReferenceError,
+        FlagsFrozenError,
+        ForkedIsolateError,
+        JSError,
+        JSMemoryError,
+        JSTerminatedError,
+        JSTimeoutError,
+        ModuleResolveError,
+        NotInSnapshotError,
+        PromisePendingError,
+        SnapshotBuildCrashed,
+        SnapshotConflictError,
+        SnapshotCorruptError,
+        SnapshotError,
+        SnapshotFlagsError,
+        SnapshotSignatureError,
+        SnapshotVersionError,
+        UnserializableError,
+        V8SnapError,
+        WrongIsolateError,
+        WrongThreadError,
+    )
+    from v8snap.gap import builtin_gap
+    from v8snap.obstacle import Obstacle
+    from v8snap.startup_data import StartupData
+    from v8snap.values import BigInt, undefined
 
 __all__ = [
     "BigInt",
@@ -128,3 +131,48 @@ __all__ = [
     "v8_version",
     "warm_up",
 ]
+
+
+# Where each name is. A module is brought in when the first of its names is used: V8's library alone takes longer
+# to load than many a program takes to run that may not come to use it.
+_PLACES = {
+    name: place
+    for place, names in {
+        "v8snap._v8": """
+            Context CpuProfile FunctionCodeHandling Isolate JSArray JSArrayBuffer JSFunction JSMap JSObject
+            JSPromise JSSet JSSymbol JSTypedArray Script SnapshotCreator __version__ set_flags this to_py
+            v8_version
+        """,
+        "v8snap.builder": "build warm_up",
+        "v8snap.cache": "cached",
+        "v8snap.comparison": "compare",
+        "v8snap.config": "build_config",
+        "v8snap.errors": """
+            ClosedError ConversionError ExternalReferenceError FlagsFrozenError ForkedIsolateError JSError
+            JSMemoryError JSTerminatedError JSTimeoutError ModuleResolveError NotInSnapshotError
+            PromisePendingError SnapshotBuildCrashed SnapshotConflictError SnapshotCorruptError SnapshotError
+            SnapshotFlagsError SnapshotSignatureError SnapshotVersionError UnserializableError V8SnapError
+            WrongIsolateError WrongThreadError
+        """,
+        "v8snap.gap": "builtin_gap",
+        "v8snap.obstacle": "Obstacle",
+        "v8snap.startup_data": "StartupData",
+        "v8snap.values": "BigInt undefined",
+    }.items()
+    for name in names.split()
+}
+_MODULES = {"errors", "host", "modules"}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            return _import_module(f"v8snap.{name}")
+        if name not in _PLACES:
+            raise AttributeError(f"module 'v8snap' has no attribute {name!r}")
+        value = globals()[name] = getattr(_import_module(_PLACES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__, *_MODULES})

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from v8snap.errors import SnapshotCorruptError
 
@@ -29,8 +28,7 @@ SECTION_MAGIC = 0xC0DE
 MOST_PADDING = 8
 
 
-@dataclass(frozen=True, slots=True)
-class BlobLayout:
+class BlobLayout(NamedTuple):
     """What the header of a raw blob says.
 
     Attributes

@@ -27,7 +27,6 @@ import json
 import mmap
 import os
 import struct
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -87,6 +86,8 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     path = Path(os.path.realpath(path))  # a link stays one
     if path.exists() and not path.is_file():
         raise FileExistsError(errno.EEXIST, "there is something else than a file", str(path))
+    import tempfile  # only who saves needs it, and it brings much along
+
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:

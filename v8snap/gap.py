@@ -7,7 +7,6 @@ snapshot, so a builder has none of them. Which they are differs from version to 
 from __future__ import annotations
 
 import functools
-import importlib.resources
 import json
 import threading
 from typing import cast
@@ -24,6 +23,8 @@ _gap: Gap | None = None
 
 @functools.cache
 def _javascript(name: str) -> str:
+    import importlib.resources  # it takes as long to load as half the package
+
     return (importlib.resources.files("v8snap") / name).read_text(encoding="utf-8")
 
 
