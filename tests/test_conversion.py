@@ -417,7 +417,7 @@ def test_more_rows_than_arrays_can_be_made_for(ctx):
 def test_numpys_dates(ctx):
     date = datetime.datetime(2020, 1, 1, tzinfo=UTC)
     assert ctx.to_js([np.datetime64("2020-01-01"), np.datetime64("2020-01-01T00:00:00.000001")]).to_py() == [date, date]
-    assert ctx.eval("(d) => isNaN(d)")(np.datetime64("NaT")) is True
+    assert ctx.eval("(d) => isNaN(d)")(np.datetime64("NaT", "ms")) is True
     for wrong in (np.timedelta64(1, "s"), np.complex64(1), np.float16(1), np.array([1j], dtype="complex64")):
         with pytest.raises(v8snap.ConversionError):
             ctx.to_js(wrong)
