@@ -297,6 +297,7 @@ class CpuProfileImpl final : public CpuProfile {
     }
     if (!threads_can_be_made()) throw Error(ErrorCode::kMemory, "no thread can be made to sample with");
     isolate.cpu_profiles.add(sampling_, isolate.v8);
+    isolate.home = 0;  // V8 skips the samples of an isolate that isn't locked where another one was
   }
   ~CpuProfileImpl() override { sampling_->unwanted = true; }
 

@@ -14,7 +14,7 @@ void Entry::enter(unsigned long thread) {
   leave_idle_isolate();
   const bool may_stay = isolate_.home == thread && !isolate_.is_creator && v8::Isolate::TryGetCurrent() == nullptr;
   isolate_.v8->Enter();
-  isolate_.stays = isolate_.stays || may_stay;
+  if (may_stay) isolate_.stayer = thread;
   entered_ = !may_stay;
 }
 
@@ -41,7 +41,7 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
       isolate.limit_of = 0;  // V8's lock sets one of its own
     }
   }
-  if (!isolate.stays || v8::Isolate::TryGetCurrent() != isolate.v8) enter(self);
+  if (isolate.stayer != self || v8::Isolate::TryGetCurrent() != isolate.v8) enter(self);
   handles_.emplace(isolate.v8);
   // From here on nothing throws: the destructor would not run.
   if (isolate.depth++ == 0) {

@@ -292,7 +292,7 @@ class IsolateImpl final : public Isolate {
 
   Turn turn;
   unsigned long home = 0;             // the thread that alone has used the isolate so far, 0: several have
-  bool stays = false;                 // its home thread stays in it, see stay.cc
+  unsigned long stayer = 0;           // the thread that stays in it, see stay.cc
   unsigned long limit_of = 0;         // the thread whose stack V8 knows the limit of
   bool javascript_forbidden = false;  // a copy is made that must not be seen
   bool in_interrupt = false;          // a signal handler runs in the middle of JavaScript: V8 can't be entered

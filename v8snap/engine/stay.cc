@@ -25,14 +25,14 @@ v8::Isolate* ticket() {
 }  // namespace
 
 void IsolateImpl::evict() {
-  if (!stays) return;
+  if (stayer == 0) return;
+  if (stayer == thread_number()) return leave_idle_isolate();
   ticket();
   std::thread([this] {
     ticket()->Enter();
     v8->Exit();
   }).join();
-  stays = false;
-  g_evicted.insert(home);
+  g_evicted.insert(std::exchange(stayer, 0));
 }
 
 void leave_idle_isolate() {
@@ -40,8 +40,8 @@ void leave_idle_isolate() {
   v8::Isolate* current = v8::Isolate::TryGetCurrent();
   if (current == nullptr) return;
   auto& isolate = *static_cast<IsolateImpl*>(current->GetData(0));
-  if (!isolate.stays || isolate.depth > 0) return;
-  isolate.stays = false;
+  if (isolate.stayer == 0 || isolate.depth > 0) return;
+  isolate.stayer = 0;
   current->Exit();
 }
 
