@@ -161,3 +161,15 @@ def test_two_isolates_run_in_parallel(child_ok):
         print(time.monotonic() - wall < 0.9)
     """
     assert child_ok(code) == "True\n"
+
+
+def test_python_without_its_lock_is_refused(child_ok):
+    code = """
+        import sys
+        sys._is_gil_enabled = lambda: False  # what a free-threaded Python says that was told to stay so
+        try:
+            import v8snap._v8
+        except ImportError as error:
+            print("PYTHON_GIL" in str(error))
+    """
+    assert child_ok(code) == "True\n"

@@ -28,6 +28,7 @@ import json
 import os
 import platform
 import struct
+import sys
 import threading
 import time
 import weakref
@@ -37,6 +38,9 @@ from v8snap import host as host_objects
 from v8snap.errors import ClosedError, NotInSnapshotError, SnapshotError
 from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined
+
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError("v8snap needs Python's global interpreter lock, which guards its isolates: run without PYTHON_GIL=0")
 
 cdef extern from *:
     """
