@@ -32,8 +32,8 @@ def parse_arguments():
 
 
 def find_entrant(options, folder, cache):
-    """The entrant; only what races before it need is made."""
-    for race in all_races(folder, cache, only_budgets=False):
+    """The entrant; what it needs is made in `folder`."""
+    for race in all_races(folder, cache, wanted=(options.race,)):
         if race.key == options.race:
             found = [entrant for entrant in race.entrants if entrant.name == options.side]
             if not found:
