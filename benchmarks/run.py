@@ -24,8 +24,7 @@ class Sides:
             "v8snap": [python, str(peers.WORKERS / "v8snap_worker.py")],
             "C++, new process": [str(program)],
             "v8snap, new process": [python, str(peers.WORKERS / "v8snap_start.py")],
-            "import json": [python, "-c", "import json"],
-            "import v8snap": [python, "-c", "import v8snap"],
+            **{statement: [python, "-c", statement] for statement in races.IMPORTS},
         }
 
     def open(self, side):
@@ -33,7 +32,7 @@ class Sides:
         if side == "Node":
             self.peers.versions["Node"] = node_version()
             return NodeProcess()
-        new = side.endswith(races.NEW) or side.startswith("import ")
+        new = side.endswith(races.NEW) or side in races.IMPORTS
         return (NewProcess if new else Child)(self.command(side))
 
     def command(self, side):

@@ -12,8 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.__main__ import cache_folder
-from benchmarks.compile import compile_baseline
+from benchmarks.compile import cache_folder, compile_baseline
 from benchmarks.run import Sides, all_races
 from benchmarks.sides import Child
 
