@@ -2,22 +2,14 @@
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
 
 from benchmarks import page, report
-from benchmarks.compile import CompileError, compile_baseline, editable_build
+from benchmarks.compile import CompileError, cache_folder, compile_baseline, editable_build
 from benchmarks.run import Sides, run
 from v8snap.demo import DemoError
-
-
-def cache_folder():
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = base / "v8snap-benchmarks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def parse_arguments(arguments):

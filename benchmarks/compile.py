@@ -1,6 +1,7 @@
 """Builds the C++ program, against the V8 that the installed v8snap has."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,14 @@ ROOT = FOLDER.parent
 
 class CompileError(Exception):
     """The C++ program can't be built; the text says why."""
+
+
+def cache_folder():
+    """Where the program, and other packages, are kept from run to run."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = base / "v8snap-benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def editable_build():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import v8snap
-from v8snap.demo import PROGRAMS, program_files
+from v8snap.demo import PROGRAMS, DemoError, program_files
 
 KATEX = r"""katex.renderToString("x = \\frac{-b \\pm \\sqrt{b^2 - 4ac}}{2a}", { throwOnError: true })"""
 LODASH = "JSON.stringify(_.mapValues(_.groupBy(_.range(100), (n) => n % 7), (group) => _.sum(group)))"
@@ -49,7 +49,12 @@ class Material:
 def _from_npm(package, member, cache):
     archive = cache / f"{package.replace('@', '-')}.tgz"
     if not archive.exists():
-        subprocess.run(["npm", "pack", "--silent", package], cwd=cache, check=True, timeout=120, capture_output=True)
+        try:
+            subprocess.run(
+                ["npm", "pack", "--silent", package], cwd=cache, check=True, timeout=120, capture_output=True
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            raise DemoError(f"{package} has to come from npm: {error}") from None
     with tarfile.open(archive) as files:
         return files.extractfile(f"package/{member}").read().decode()
 

@@ -99,8 +99,13 @@ def amount(value, unit):
     return f"{value:.2g} ns"
 
 
+def number(value):
+    """With three digits that count."""
+    return f"{float(f'{value:.3g}'):,.10g}"
+
+
 def ratio_text(figures):
-    return f"{figures['median']:.3g} ({figures['low']:.3g}–{figures['high']:.3g})"
+    return f"{number(figures['median'])} ({number(figures['low'])}–{number(figures['high'])})"
 
 
 def race_lines(described):

@@ -1,5 +1,6 @@
 """One run: the material, the sides, the races one after the other."""
 
+import functools
 import sys
 from dataclasses import replace
 
@@ -23,8 +24,7 @@ class Sides:
             "v8snap": [python, str(peers.WORKERS / "v8snap_worker.py")],
             "C++, new process": [str(program)],
             "v8snap, new process": [python, str(peers.WORKERS / "v8snap_start.py")],
-            "import json": [python, "-c", "import json"],
-            "import v8snap": [python, "-c", "import v8snap"],
+            **{statement: [python, "-c", statement] for statement in races.IMPORTS},
         }
 
     def open(self, side):
@@ -32,7 +32,7 @@ class Sides:
         if side == "Node":
             self.peers.versions["Node"] = node_version()
             return NodeProcess()
-        new = side.endswith(races.NEW) or side.startswith("import ")
+        new = side.endswith(races.NEW) or side in races.IMPORTS
         return (NewProcess if new else Child)(self.command(side))
 
     def command(self, side):
@@ -40,47 +40,58 @@ class Sides:
         return self._commands.get(side) or self.peers.command(side.removesuffix(races.NEW))
 
 
-def all_races(folder, cache, only_budgets):
-    """Races in the order of the page; what they need is made in `folder` when its turn comes."""
-    materials = {}
+class Workshop:
+    """Makes what races need when their turn comes, each once."""
 
-    def material(key):
-        if key not in materials:
-            materials[key] = programs.prepare(key, folder, cache)
-        return materials[key]
+    def __init__(self, folder, cache):
+        self.program = functools.cache(lambda key: programs.prepare(key, folder, cache))
+        self.growth = functools.cache(lambda size: programs.prepare_growth(size, folder))
+        self.spin = functools.cache(lambda: programs.prepare_spin(folder))
 
-    bundles = ("typescript",) if only_budgets else programs.BUNDLES
-    for key in bundles:
-        yield races.start_memory(key, material(key))
-    if not only_budgets:
-        for key in bundles:
-            yield races.start_mapped(key, material(key))
-            yield races.start_process(key, material(key))
-    for key in (CONTEXTS_OF,) if only_budgets else bundles:
-        yield races.fresh_context(key, material(key))
-    yield from races.calls()
-    yield from races.conversions()
-    yield from races.arrays()
-    yield races.imports()
-    yield races.memory("isolates", MEMORY_OF, material(MEMORY_OF))
-    yield races.spin(programs.prepare_spin(folder))
-    if only_budgets:
-        return
-    yield from races.strings()
-    yield races.memory("contexts", MEMORY_OF, material(MEMORY_OF))
-    yield races.contexts(CONTEXTS_OF, material(CONTEXTS_OF))
-    for key in bundles:
-        yield races.building(key, material(key))
+
+def _quick_plan(shop):
+    """Key and maker of each race that has a limit."""
+    yield "start-memory-typescript", lambda: races.start_memory("typescript", shop.program("typescript"))
+    yield f"context-{CONTEXTS_OF}", lambda: races.fresh_context(CONTEXTS_OF, shop.program(CONTEXTS_OF))
+    for race in (*races.calls(), *races.conversions(), *races.arrays(), races.imports()):
+        yield race.key, lambda race=race: race
+    yield f"memory-isolates-{MEMORY_OF}", lambda: races.memory("isolates", MEMORY_OF, shop.program(MEMORY_OF))
+    yield "spin", lambda: races.spin(shop.spin())
+
+
+def _plan(shop):
+    """Key and maker of each race."""
+    for beginning, make in (
+        ("start-memory", races.start_memory),
+        ("start-mapped", races.start_mapped),
+        ("start-process", races.start_process),
+        ("context", races.fresh_context),
+        ("build", races.building),
+    ):
+        for key in programs.BUNDLES:
+            yield f"{beginning}-{key}", lambda make=make, key=key: make(key, shop.program(key))
     for size in programs.GROWTH:
-        yield races.growth(size, programs.prepare_growth(size, folder))
+        yield f"growth-{size}", lambda size=size: races.growth(size, shop.growth(size))
+    taken = {"start-memory-typescript", f"context-{CONTEXTS_OF}"}
+    yield from ((key, make) for key, make in _quick_plan(shop) if key not in taken)
+    for race in races.strings():
+        yield race.key, lambda race=race: race
+    yield f"memory-contexts-{MEMORY_OF}", lambda: races.memory("contexts", MEMORY_OF, shop.program(MEMORY_OF))
+    yield f"contexts-{CONTEXTS_OF}", lambda: races.contexts(CONTEXTS_OF, shop.program(CONTEXTS_OF))
+
+
+def all_races(folder, cache, only_budgets=False, wanted=()):
+    """Races one after the other: those whose keys begin as `wanted` says, if it says anything."""
+    shop = Workshop(folder, cache)
+    for key, make in _quick_plan(shop) if only_budgets else _plan(shop):
+        if not wanted or key.startswith(wanted):
+            yield make()
 
 
 def run(sides, folder, cache, rounds, only_budgets, wanted, progress, finished):
     """(races by key, their lanes by key). `wanted` are beginnings of keys; all races if there are none."""
     run_races, results = {}, {}
-    for race in all_races(folder, cache, only_budgets):
-        if wanted and not race.key.startswith(wanted):
-            continue
+    for race in all_races(folder, cache, only_budgets, wanted):
         if only_budgets:
             race = replace(race, entrants=budgets.entrants_needed(race))
             if not race.entrants:

@@ -12,8 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.__main__ import cache_folder
-from benchmarks.compile import compile_baseline
+from benchmarks.compile import cache_folder, compile_baseline
 from benchmarks.run import Sides, all_races
 from benchmarks.sides import Child
 
@@ -32,8 +31,8 @@ def parse_arguments():
 
 
 def find_entrant(options, folder, cache):
-    """The entrant; only what races before it need is made."""
-    for race in all_races(folder, cache, only_budgets=False):
+    """The entrant; what it needs is made in `folder`."""
+    for race in all_races(folder, cache, wanted=(options.race,)):
         if race.key == options.race:
             found = [entrant for entrant in race.entrants if entrant.name == options.side]
             if not found:

@@ -284,9 +284,12 @@ def compiled_functions(log: Path, scripts: Sequence[Path]) -> list[CompiledFunct
 
 
 def _unescaped(text: str) -> str:
-    """Commas and all beyond ASCII are escaped in V8's log."""
-    found = re.sub(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})", lambda match: chr(int(match[1] or match[2], 16)), text)
-    return found.replace("\\\\", "\\")
+    """Commas, backslashes and all beyond ASCII are escaped in V8's log."""
+
+    def meant(match: re.Match[str]) -> str:
+        return chr(int(match[1] or match[2], 16)) if match[1] or match[2] else "\\"
+
+    return re.sub(r"\\x([0-9A-Fa-f]{2})|\\u([0-9A-Fa-f]{4})|\\\\", meant, text)
 
 
 def _line_and_column(source: str, position: int) -> tuple[int, int]:

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "baseline.hpp"
+#include "v8_compat.hpp"
 
 namespace baseline {
 
@@ -64,8 +65,11 @@ Answer contexts(const Arguments& arguments) {
     const Isolate isolate(blob);
     v8::Isolate::Scope scope(isolate.v8);
     for (int i = 0; i < count; ++i) {
-      v8::HandleScope handles(isolate.v8);
-      run(new_context(isolate.v8), source, "call.js");
+      {
+        v8::HandleScope handles(isolate.v8);
+        run(new_context(isolate.v8), source, "call.js");
+      }
+      v8snap::compat::context_disposed(isolate.v8);
     }
   };
   Stopwatch watch;

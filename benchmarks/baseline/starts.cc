@@ -126,7 +126,7 @@ Answer fresh_context(const Arguments& arguments) {
   return answer;
 }
 
-// A snapshot of what scripts leave, and where wanted its file.
+// A snapshot of what scripts leave.
 Answer build(const Arguments& arguments) {
   start_v8();
   std::unique_ptr<v8::ArrayBuffer::Allocator> allocator(v8::ArrayBuffer::Allocator::NewDefaultAllocator());
@@ -145,9 +145,6 @@ Answer build(const Arguments& arguments) {
   }
   const v8::StartupData blob = creator->CreateBlob(v8::SnapshotCreator::FunctionCodeHandling::kKeep);
   watch.note("build");
-  if (arguments.text_or("into", "") != "") {
-    write_file(arguments.text("into"), blob.data, static_cast<size_t>(blob.raw_size));
-  }
   watch.counts.emplace_back("bytes", blob.raw_size);
   delete[] blob.data;
   return {watch.counts, "made"};

@@ -85,5 +85,5 @@ def serve(works):
         except Unable as why:
             answer = {"error": str(why)}
         except Exception as error:  # whatever a package raises belongs into its cell
-            answer = {"error": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"}
+            answer = {"error": ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])}
         print(json.dumps(answer), flush=True)
