@@ -214,6 +214,15 @@ def test_signals_are_heard_in_a_long_copy(child_ok):
     assert child_ok(code).split() == ["heard", "heard", "1"]
 
 
+def test_a_timeout_is_noticed_in_a_long_copy(ctx):
+    data = ctx.eval("Array.from({length: 1000000}, (_, k) => ({k}))")
+    ctx.isolate.timeout = 0.02
+    with pytest.raises(v8snap.JSTimeoutError):
+        data.to_py()
+    ctx.isolate.timeout = None
+    assert ctx.eval("({k: [1]})").to_py() == {"k": [1]}
+
+
 def best(function, rounds=5):
     times = []
     for _ in range(rounds):

@@ -12,7 +12,7 @@ namespace {
 class NotThisWay {};
 
 constexpr size_t kMostBytes = size_t{1} << 27;    // beyond it the slow way, which can be stopped in the middle
-constexpr size_t kLetOthersIn = size_t{1} << 20;  // a copy of so many bytes is worth giving the GIL away
+constexpr size_t kLetOthersIn = size_t{1} << 19;  // a copy of so many bytes is worth giving the GIL away
 
 // ---------------------------------------------------------------- writing
 

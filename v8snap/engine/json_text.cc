@@ -87,7 +87,11 @@ void TextBuffer::grow(size_t bytes) {
   end_ = many_.get() + capacity;
 }
 
-JsonText::JsonText(FromPython& one_by_one) : one_by_one_(one_by_one), isolate_(one_by_one.isolate()) {}
+JsonText::JsonText(FromPython& one_by_one) : one_by_one_(one_by_one), isolate_(one_by_one.isolate()) {
+  constexpr size_t kFew = 16;  // enough for what most calls pass
+  containers_.reserve(kFew);
+  pairs_.reserve(2 * kFew);
+}
 
 JsonText::~JsonText() {
   for (PyObject* object : pairs_) Py_DECREF(object);

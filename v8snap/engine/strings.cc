@@ -18,23 +18,22 @@ v8::Local<v8::String> made(v8::MaybeLocal<v8::String> string) {
   return result;
 }
 
-bool is_pair(const uint16_t* units, size_t at, size_t length) {
-  return is_high(units[at]) && at + 1 < length && is_low(units[at + 1]);
-}
-
 // Joins surrogate pairs; lone ones stay as they are, which Python allows too. Null with an error set on failure.
 PyObject* join_surrogates(const uint16_t* units, size_t length) {
   constexpr Py_UCS4 kMost = 0x10FFFF;
   size_t pairs = 0;
-  for (size_t i = 0; i < length; ++i) pairs += is_pair(units, i, length) ? 1 : 0;
+  for (size_t i = 1; i < length; ++i) pairs += (is_high(units[i - 1]) && is_low(units[i])) ? 1 : 0;
   if (pairs == 0) return PyUnicode_FromKindAndData(PyUnicode_2BYTE_KIND, units, static_cast<Py_ssize_t>(length));
   PyObject* text = PyUnicode_New(static_cast<Py_ssize_t>(length - pairs), kMost);
   if (text == nullptr) return nullptr;
   Py_UCS4* point = PyUnicode_4BYTE_DATA(text);
   for (size_t i = 0; i < length; ++i) {
-    *point++ =
-        is_pair(units, i, length) ? 0x10000u + ((units[i] - 0xD800u) << 10) + (units[i + 1] - 0xDC00u) : units[i];
-    i += point[-1] >= 0x10000 ? 1 : 0;
+    if (is_high(units[i]) && i + 1 < length && is_low(units[i + 1])) {
+      *point++ = 0x10000u + ((units[i] - 0xD800u) << 10) + (units[i + 1] - 0xDC00u);
+      ++i;
+    } else {
+      *point++ = units[i];
+    }
   }
   return text;
 }
