@@ -161,18 +161,16 @@ _PLACES = {
     }.items()
     for name in names.split()
 }
-_MODULES = {"errors", "host", "modules"}
-
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        if name in _MODULES:
-            return _import_module(f"v8snap.{name}")
         if name not in _PLACES:
-            raise AttributeError(f"module 'v8snap' has no attribute {name!r}")
+            if _find_spec(f"v8snap.{name}") is None:
+                raise AttributeError(f"module 'v8snap' has no attribute {name!r}")
+            return _import_module(f"v8snap.{name}")
         value = globals()[name] = getattr(_import_module(_PLACES[name]), name)
         return value
 
     def __dir__() -> list[str]:
-        return sorted({*globals(), *__all__, *_MODULES})
+        return sorted({*globals(), *__all__})
