@@ -214,6 +214,27 @@ def test_signals_are_heard_in_a_long_copy(child_ok):
     assert child_ok(code).split() == ["heard", "heard", "1"]
 
 
+@pytest.mark.parametrize("copy", ["data.to_py()", "ctx.to_js(copied)"])
+def test_a_child_forked_by_a_signal_in_a_long_copy_ends(child, copy):
+    code = """
+        import os, signal, sys, warnings, v8snap
+        warnings.simplefilter("ignore")
+        ctx = v8snap.Isolate().new_context()
+        data = ctx.eval("Array.from({length: 1000000}, (_, k) => ({k}))")
+        copied = data.to_py()
+        forked = []
+        def alarm(*_):
+            forked.append(os.fork())
+        signal.signal(signal.SIGALRM, alarm)
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+        eval(sys.argv[1])
+        print(len(forked), os.waitstatus_to_exitcode(os.waitpid(forked[0], 0)[1]))
+    """
+    done = child(code, copy)
+    assert (done.returncode, done.stdout) == (0, "1 1\n")
+    assert "os._exit" in done.stderr
+
+
 def test_a_timeout_is_noticed_in_a_long_copy(ctx):
     data = ctx.eval("Array.from({length: 1000000}, (_, k) => ({k}))")
     ctx.isolate.timeout = 0.02

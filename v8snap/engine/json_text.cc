@@ -120,7 +120,9 @@ v8::MaybeLocal<v8::Value> JsonText::convert(PyObject* object) {
 void JsonText::value(PyObject* object) {
   if (++values_ % kBreath == 0) {
     look_at_room();
-    if (PyErr_CheckSignals() < 0) throw PythonError();
+    const bool raised = PyErr_CheckSignals() < 0;
+    end_forked_child(one_by_one_.context().isolate());
+    if (raised) throw PythonError();
   }
   if (PyUnicode_Check(object)) return string(object);
   if (object == Py_None) return text_.put("null");

@@ -104,7 +104,9 @@ void take_breath(ContextImpl& context) {
   {
     GilRelease others_first;
   }
-  if (PyErr_CheckSignals() < 0) throw PythonError();
+  const bool raised = PyErr_CheckSignals() < 0;
+  end_forked_child(context.isolate());
+  if (raised) throw PythonError();
   if (context.isolate().stop_reason != StopReason::kNone) throw Pending();
 }
 
