@@ -11,8 +11,9 @@ from v8snap.modules import in_folder
 
 WITH = "assert" if int(v8snap.v8_version().split(".")[0]) < 11 else "with"
 FILES = {
-    "main.js": "import {b} from './lib/b.js'; import p from 'exported'; import q from 'fielded'; import r from '@s/old';"
-    " export default [b, p, q, r].join(); export const url = import.meta.url; export const load = (x) => import(x);",
+    "main.js": "import {b} from './lib/b.js'; import p from 'exported'; import q from 'fielded';"
+    " import r from '@s/old'; export default [b, p, q, r].join();"
+    " export const url = import.meta.url; export const load = (x) => import(x);",
     "lib/b.js": "import {c} from '../c'; export const b = `b${c}`",
     "lib/data.js": f"import data from './data.json' {WITH} {{type: 'json'}}; export default data.x",
     "lib/data.json": '{"x": [1]}',
