@@ -40,7 +40,8 @@ from v8snap.obstacle import Obstacle
 from v8snap.values import BigInt, undefined
 
 if not getattr(sys, "_is_gil_enabled", lambda: True)():
-    raise ImportError("v8snap needs Python's global interpreter lock, which guards its isolates: run without PYTHON_GIL=0")
+    raise ImportError(
+        "v8snap needs Python's global interpreter lock, which guards its isolates: run without PYTHON_GIL=0")
 
 cdef extern from *:
     """

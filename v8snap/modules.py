@@ -4,17 +4,53 @@ from __future__ import annotations
 
 import collections
 import collections.abc
+import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
 from v8snap.errors import ModuleResolveError
+from v8snap.module_folder import ES_MODULES, Folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     Resolve = Callable[[str, str | None], tuple[str, str] | str | None] | Mapping[str, str] | None
 
-__all__ = ["Finder", "check"]
+__all__ = ["Finder", "check", "in_folder"]
+
+
+def in_folder(root: str | os.PathLike[str]) -> Callable[[str, str | None], tuple[str, str]]:
+    """A ``resolve`` that finds ES modules in a folder as Node.js and bundlers do.
+
+    Relative paths, where ``.js``, ``.mjs`` and ``.json`` may be left out; folders with an ``index.js``; packages in
+    ``node_modules`` by their package.json: "exports" under the conditions "import", "module", "browser" and "default",
+    else "module" and then "main". Names of modules are paths from the folder on. Nothing outside of it can be read,
+    wherever symbolic links point. What isn't found, or is a ``.cjs``, is a `ModuleResolveError`.
+
+    Parameters
+    ----------
+    root : path-like
+
+    Returns
+    -------
+    callable
+        For `Context.import_module`, `Context.resolve` and `SnapshotCreator.add_module`. A module that Python asks for
+        is one that ``import`` would find in a file of that folder, or a path from the folder on.
+
+    Raises
+    ------
+    OSError
+        Where `root` is no folder.
+    """
+    folder = Folder(root, ES_MODULES)
+
+    def resolve(specifier: str, importer: str | None) -> tuple[str, str]:
+        if importer is not None and posixpath.isabs(importer):  # a script that is named by its path
+            importer = os.path.relpath(importer, folder.path)
+        name = folder.resolve(specifier, importer or "")
+        return name, folder.read(name)
+
+    return resolve
 
 
 def check(resolve: Resolve) -> None:

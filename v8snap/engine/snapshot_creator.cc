@@ -269,7 +269,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     {
       GilRelease nogil;
       v8::Isolate::Scope scope(isolate_.v8);
-      refusal = hand_over();
+      refusal = hand_over(&keep);
       if (refusal.why == Why::kNone) {
         blob = (*isolate_.creator)
                    ->CreateBlob(keep ? v8::SnapshotCreator::FunctionCodeHandling::kKeep
@@ -300,8 +300,8 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
   };
 
   // Gives V8 contexts and data, each once, when no handle of ours is left: V8 dies of any. Where it refuses, V8's
-  // creator has got nothing.
-  Refusal hand_over() {
+  // creator has got nothing. `keep` becomes true where dropping functions' code would be wrong.
+  Refusal hand_over(bool* keep) {
     v8::HandleScope handles(isolate_.v8);
     v8::Local<v8::Context> standard = parts_->standard.Get(isolate_.v8);
     v8::Context::Scope scope(standard);
@@ -326,6 +326,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       std::vector<HeapObstacle> foreign = find_foreign_objects(isolate_.v8, roots, sources);
       if (!foreign.empty()) return {Why::kObstacles, std::move(foreign)};
     }
+    *keep = *keep || compat::needs_function_code(isolate_.v8);
     auto& creator = *isolate_.creator;
     creator->SetDefaultContext(standard, {serialize_internal_field, nullptr});
     for (const auto& each : added) creator->AddContext(each, {serialize_internal_field, nullptr});

@@ -285,6 +285,32 @@ inline void settle_buffers(v8::Isolate* isolate, bool forget) {
 inline void settle_buffers(v8::Isolate*, bool) {}
 #endif
 
+// Whether dropping functions' code is wrong for what is in the heap. V8 10 compiles the function that gives an object
+// its class's fields together with the class; where its code was dropped, it is compiled alone, with a wrong scope, of
+// which V8 dies in some programs. Inside a context.
+inline bool needs_function_code(v8::Isolate* isolate) {
+#if V8_MAJOR_VERSION < 11
+  struct Look final : QueryObjectPredicate {
+    explicit Look(v8::Isolate* where)
+        : isolate(where), name(v8::String::NewFromUtf8Literal(where, "<instance_members_initializer>")) {}
+    bool Filter(v8::Local<v8::Object> object) override {
+      v8::HandleScope handles(isolate);
+      found = found || (object->IsFunction() && object.As<v8::Function>()->GetName()->StrictEquals(name));
+      return false;
+    }
+    v8::Isolate* isolate;
+    v8::Local<v8::String> name;
+    bool found = false;
+  } look(isolate);
+  if (&v8_query_objects == nullptr) return true;
+  v8_query_objects(isolate->GetCurrentContext(), &look, nullptr);
+  return look.found;
+#else
+  (void)isolate;
+  return false;
+#endif
+}
+
 // A live function of each script. Inside a context; versions that offer no way to look for objects give none.
 inline std::map<int, v8::Local<v8::Function>> function_by_script(v8::Isolate* isolate) {
   std::map<int, v8::Local<v8::Function>> found;

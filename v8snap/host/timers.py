@@ -46,7 +46,7 @@ def call(natives: Natives, operation: str, token: int, timer: int, delay: float 
 def seconds_until(end: float | None, isolate: Isolate) -> float | None:
     """A timeout for JavaScript that is not to run beyond `end`, and no longer than the isolate allows."""
     if end is None:
-        return isolate.timeout
+        return None  # the isolate's own
     left = max(end - time.monotonic(), LEAST_SECONDS)
     return left if isolate.timeout is None else min(left, isolate.timeout)
 
