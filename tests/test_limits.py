@@ -170,6 +170,7 @@ def test_small_thread_stacks(child_ok):
 def test_no_room_in_the_address_space(child_ok, beside_another):
     code = f"""
         import resource, v8snap
+        v8snap.Isolate, v8snap.StartupData  # V8's library is loaded at the first name that needs it
         if {beside_another}:
             kept = v8snap.Isolate()
         with open("/proc/self/statm") as file:
