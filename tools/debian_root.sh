@@ -14,6 +14,7 @@ if [ ! -e "$root/.v8snap-root" ]; then
   script=/usr/share/debootstrap/scripts/$suite
   [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
   debootstrap --variant=minbase --include="$packages" "$suite" "$root" "" "$script"
+  umount -l "$root/proc" 2> /dev/null || true  # where debootstrap left its own, to go at a time of its choosing
   touch "$root/.v8snap-root"
 fi
 
