@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "handles.hpp"
 #include "python.hpp"
 #include "turn.hpp"
 #include "v8_compat.hpp"
@@ -31,6 +32,7 @@
 #include "v8snap/script.hpp"
 #include "v8snap/snapshot_creator.hpp"
 #include "v8snap/value.hpp"
+#include "watchdog.hpp"
 
 namespace v8snap {
 
@@ -66,115 +68,6 @@ struct HeapRegistry {
 uintptr_t javascript_stack_limit() noexcept;
 // Throws kInternal (RecursionError) where little of this thread's stack is left.
 void check_native_stack();
-
-// ---------------------------------------------------------------- stopping
-
-// Why JavaScript is being stopped.
-enum class StopReason { kNone = 0, kUser, kTimeout, kMemory, kPython };
-
-// A run of JavaScript that has to end at some time; the watchdog reads the list of them.
-struct Deadline {
-  IsolateImpl* isolate = nullptr;
-  int level = 0;       // of the run
-  double seconds = 0;  // of the steady clock; 0: it has passed
-  Deadline* previous = nullptr;
-  Deadline* next = nullptr;
-};
-double steady_seconds();
-// Makes sure of the thread: throws where none can be made. Before any other of these.
-void watchdog_start();
-void watchdog_add(IsolateImpl* isolate);
-void watchdog_remove(IsolateImpl* isolate);
-void watchdog_add(Deadline* deadline);
-void watchdog_remove(Deadline* deadline);
-// A run began that the watchdog has to look at if it lasts.
-void watchdog_wake();
-
-// ---------------------------------------------------------------- handles
-
-// A native handle of something Python holds. Linked into its isolate, changed only under the isolate's lock.
-struct Slot {
-  Slot(IsolateImpl& isolate, ContextImpl* context, LiveKind kind);
-
-  v8::Global<v8::Value> value;
-  v8::Global<v8::Context> context_handle;
-  v8::Global<v8::UnboundScript> script;
-  v8::Global<v8::Function> strict_set;                       // a context's helper, see ValueImpl::set
-  std::map<std::u16string, v8::Global<v8::Module>> modules;  // a context's, by name
-  ContextImpl* context;                                      // the context a value belongs to; closed with it
-  LiveKind kind;
-  bool closed = false;
-  std::atomic<bool> counted{true};  // among the live ones: until it is closed or handed back
-  Slot* previous = nullptr;
-  Slot* next = nullptr;
-
-  void reset();
-};
-
-// A Python function in JavaScript's hands: the id finds the callable, the weak handle the function.
-struct PythonFunction {
-  IsolateImpl* isolate;
-  long id;
-  PyObject* callable;  // borrowed: the isolate's `callables` owns it, under `id`
-  v8::Global<v8::Function> function;
-};
-
-// A Python exception that went into JavaScript as an Error. `callables` owns it, under `id`: there the garbage
-// collector sees the cycle of exception, traceback, frame and isolate.
-struct ThrownException {
-  long id;
-  v8::Global<v8::Value> error;
-};
-
-// Counts the memory of ArrayBuffers, which V8's own limit leaves out, and gives none beyond a limit.
-class BufferAllocator final : public v8::ArrayBuffer::Allocator {
- public:
-  explicit BufferAllocator(size_t limit) : limit_(limit) {}
-
-  void* Allocate(size_t length) override;
-  void* AllocateUninitialized(size_t length) override;
-  void Free(void* data, size_t length) override;
-  // Whether memory was refused since this was last asked.
-  bool refused() { return refused_.exchange(false); }
-
- private:
-  bool take(size_t length);
-
-  const size_t limit_;  // bytes; 0: none
-  std::atomic<size_t> used_{0};
-  std::atomic<bool> refused_{false};
-};
-
-// A promise that was rejected while nobody handled it.
-struct Rejection {
-  v8::Global<v8::Context> context;
-  v8::Global<v8::Promise> promise;
-  v8::Global<v8::Message> message;
-};
-
-enum class ImportAttributes { kNone, kJson, kUnknown };
-
-// An import() that waits for its microtask.
-struct DynamicImport {
-  IsolateImpl* isolate;
-  ImportAttributes attributes;
-  v8::Global<v8::Context> context;
-  v8::Global<v8::Promise::Resolver> resolver;
-  v8::Global<v8::Value> referrer;
-  v8::Global<v8::String> specifier;
-};
-
-// The handles that a snapshot creator keeps until the blob is made.
-struct CreatorParts {
-  struct Datum {
-    v8::Global<v8::Context> context;  // empty: the isolate's
-    v8::Global<v8::Value> value;
-  };
-
-  v8::Global<v8::Context> standard;
-  std::vector<v8::Global<v8::Context>> added;
-  std::vector<Datum> data;
-};
 
 // ---------------------------------------------------------------- CPU profiles
 
