@@ -1,4 +1,4 @@
-// Checksums of snapshots, vectorised: a blob of megabytes is checked at every start.
+// Checksums of snapshots, vectorised: a blob of megabytes is checked when it is loaded.
 #include "v8snap/checksum.hpp"
 
 #include <algorithm>
@@ -72,11 +72,3 @@ unsigned int fletcher32(const unsigned char* data, size_t size) noexcept {
 }
 
 }  // namespace v8snap
-
-// zlib's function under the name it has in V8's library. V8 up to 11 checks every blob with it, by a call that the
-// dynamic linker resolves to this module first.
-extern "C" __attribute__((visibility("default"))) unsigned long Cr_z_adler32(unsigned long adler,
-                                                                             const unsigned char* data, unsigned size) {
-  if (data == nullptr) return 1;
-  return v8snap::modular_sums({adler & 0xFFFF, adler >> 16 & 0xFFFF}, data, size, v8snap::kAdler);
-}

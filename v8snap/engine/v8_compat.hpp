@@ -71,6 +71,10 @@ constexpr const char* kFlags[] = {
     "--harmony-import-attributes",
 #endif
 #endif
+#if V8_MAJOR_VERSION < 11
+    // A snapshot was checked when it came in. V8 would do it at every start, and end the process if something is wrong.
+    "--no-verify-snapshot-checksum",
+#endif
 #if V8_MAJOR_VERSION >= 12
     "--rehash-snapshot",
 #if V8_MAJOR_VERSION > 12 || V8_MINOR_VERSION >= 4
