@@ -239,7 +239,7 @@ def test_verify_reports_what_kills_v8():
     with pytest.raises(v8snap.SnapshotBuildCrashed, match="died in the helper process") as caught:
         broken.verify()
     assert caught.value.phase == "load"
-    assert caught.value.message.startswith("Check failed")
+    assert caught.value.message.startswith(("Check failed", "unreachable code"))
 
 
 def test_a_loaded_file_is_mapped_not_copied(blob, tmp_path):

@@ -34,7 +34,10 @@ MEMORY = 6 * 2**30
 GRACE = 10.0
 MOST_SECONDS = 1e6
 #: Lines of V8's that say nothing.
-NO_WORDS = re.compile(r"Fatal error in , line 0|FailureMessage Object|Stacktrace:|ptr\d=|failure_message_object=")
+NO_WORDS = re.compile(
+    r"Fatal error in , line 0|FailureMessage Object|Stacktrace:|ptr\d=|failure_message_object="
+    r"|.*\[0x[0-9a-f]+\]$"  # a frame of the native stack
+)
 OUT_OF_MEMORY = ("out of memory", "javascript oom", "allocation failed", "bad_alloc", "heap limit", "length_error")
 
 
@@ -159,6 +162,6 @@ def _last_words(said: str) -> str:
     """V8's own sentence from what it wrote before it died, else the last lines."""
     lines = [line.strip("# \t") for line in said.splitlines()]
     lines = [line for line in lines if line and not NO_WORDS.match(line)]
-    marks = ("fatal", "check failed", "unknown external reference", "debug check", "oom")
+    marks = ("fatal", "check failed", "unknown external reference", "debug check", "unreachable code", "oom")
     starts = [i for i, line in enumerate(lines) if any(mark in line.lower() for mark in marks)]
     return " ".join(lines[starts[0] : starts[0] + 3] if starts else lines[-5:])[:2000]
