@@ -1,6 +1,7 @@
 """The ways in which V8 can end a process, as programs: what v8snap does with each, measured on the V8 that runs.
 
     python tests/hazards.py          run all, and write this V8's column into docs/hazards.json and docs/hazards.md
+    python tests/hazards.py WORDS    only the hazards with these words in their titles, and their cells
 
 They are in ``hazards.toml``. A program runs in a process of its own, with `v8snap`, `make` (a creator that ran a
 script) and `load` at hand. What it prints last is what happened; an exception is its name.
@@ -48,7 +49,7 @@ def main():
 {program}
 
 try:
-    main()
+    main(" ".join(sys.argv[1:]))
 except Exception as error:
     print(type(error).__name__)
 else:
@@ -126,19 +127,19 @@ def _row(first, cells):
     return f"| {' | '.join([first, *cells])} |"
 
 
-def main():
-    """Measure, and write this V8's column."""
-    column = {}
-    for hazard in [each for hazards in HAZARDS.values() for each in hazards]:
+def main(words):
+    """Measure, and write this V8's column, or the cells of the hazards with `words` in their titles."""
+    data = json.loads(DATA.read_text()) if DATA.exists() else {}
+    column = data.setdefault(THIS_VERSION, {}) if words else {}
+    for hazard in [each for hazards in HAZARDS.values() for each in hazards if words in each["title"]]:
         title = hazard["title"]
         column[title], said = run(hazard)
         print(f"{title}: {column[title]}", flush=True)
         if column[title] not in expected(hazard):
             sys.exit(f"that is not {expected(hazard)}: {said}")
-    for program in GENERATED:
+    for program in () if words else GENERATED:
         column[program] = count_generated(f"{program}.py")
         print(f"{program}: {column[program]} cases", flush=True)
-    data = json.loads(DATA.read_text()) if DATA.exists() else {}
     data[THIS_VERSION] = column
     DATA.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
     PAGE.write_text(page(data))
