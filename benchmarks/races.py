@@ -144,6 +144,9 @@ def calls():
     callbacks = tuple(
         Entrant(side, "callback", {"count": CALLBACKS}, per=CALLBACKS) for side in (CPP, V8SNAP, *PEERS_THAT_CALL)
     )
+    # What Python alone takes: nothing that calls a Python function can be faster.
+    floor = Entrant(V8SNAP, "python_call", {"count": CALLBACKS}, "Python calls cb(i) itself", per=CALLBACKS)
+    callbacks = (*callbacks, floor)
     yield Race("callback", "cb(i) from a loop in JavaScript", "cb(i)", "ns", callbacks, str(CALLBACKS))
     yield Race("get", 'object["value"]', 'object["value"]', "ns", _with_peers("get", CALLS), "7")
     yield Race("set", 'object["value"] = 7', 'object["value"] = 7', "ns", _with_peers("set", CALLS), "7")

@@ -107,10 +107,14 @@ def build(arguments):
 # ---------------------------------------------------------------- calls and values
 
 
+def nothing(number):
+    """What JavaScript calls."""
+
+
 @functools.cache
 def warm_context():
     context = v8snap.Isolate().new_context()
-    context.globals["cb"] = lambda number: None
+    context.globals["cb"] = nothing
     context.eval(CALLS, "calls.js")
     return context
 
@@ -138,6 +142,16 @@ def callback(arguments):
     begin = nanoseconds()
     result = loop(count)
     return {"all": nanoseconds() - begin}, result
+
+
+def python_call(arguments):
+    """No JavaScript: the same function, called as often."""
+    repeats = range(int(arguments["count"]))
+    i = -1
+    begin = nanoseconds()
+    for i in repeats:
+        nothing(i)
+    return {"all": nanoseconds() - begin}, i + 1
 
 
 def get(arguments):
@@ -316,6 +330,7 @@ serve(
         "call": call,
         "locked_call": locked_call,
         "callback": callback,
+        "python_call": python_call,
         "get": get,
         "set": set_property,
         "string_in": string_in,
