@@ -3,8 +3,8 @@
 //
 // V8 notes for each thread the isolate that it is in, and for each isolate a stack of what was noted before. An isolate
 // that another thread wants has to be left first, which only V8's note of the first thread stands against: a thread of
-// no isolate takes over. It enters `ticket()`, which then has the note of being in none, and leaves the isolate in the
-// first thread's stead. That one leaves `ticket()` when it comes back, and is in none.
+// no isolate, the watchdog's, takes over. It enters `ticket()`, which then has the note of being in none, and leaves
+// the isolate in the first thread's stead. That one leaves `ticket()` when it comes back, and is in none.
 #include <unordered_set>
 
 #include "internal.hpp"
@@ -28,10 +28,10 @@ void IsolateImpl::evict() {
   if (stayer == 0) return;
   if (stayer == thread_number()) return leave_idle_isolate();
   ticket();
-  std::thread([this] {
+  watchdog_do([this] {
     ticket()->Enter();
     v8->Exit();
-  }).join();
+  });
   g_evicted.insert(std::exchange(stayer, 0));
 }
 

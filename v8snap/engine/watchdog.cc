@@ -15,6 +15,8 @@ constexpr int kIdleTicks = 20;          // without any run before the thread sle
 struct Watchdog {
   std::mutex mutex;
   std::condition_variable wake;
+  const std::function<void()>* work = nullptr;
+  std::condition_variable work_done;
   IsolateImpl* isolates = nullptr;
   Deadline* deadlines = nullptr;
   bool thread_running = false;  // only read and set with the GIL held
@@ -77,6 +79,11 @@ void watch(Deadline& deadline, double now) {
 void run_watchdog(Watchdog* dog) {
   std::unique_lock<std::mutex> lock(dog->mutex);
   for (int idle = 0;;) {
+    if (dog->work != nullptr) {
+      (*dog->work)();
+      dog->work = nullptr;
+      dog->work_done.notify_one();
+    }
     const double now = steady_seconds();
     double next = now + kTick;
     ++idle;
@@ -122,6 +129,15 @@ void watchdog_wake() {
     dog.asleep = false;
   }
   dog.wake.notify_one();
+}
+
+void watchdog_do(const std::function<void()>& work) {
+  Watchdog& dog = watchdog();
+  std::unique_lock<std::mutex> lock(dog.mutex);
+  dog.work = &work;
+  dog.asleep = false;
+  dog.wake.notify_one();
+  dog.work_done.wait(lock, [&dog] { return dog.work == nullptr; });
 }
 
 void watchdog_add(IsolateImpl* isolate) {

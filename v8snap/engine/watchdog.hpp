@@ -1,6 +1,8 @@
 // Stopping JavaScript: why, and the thread that sees to it.
 #pragma once
 
+#include <functional>
+
 namespace v8snap {
 
 class IsolateImpl;
@@ -25,5 +27,7 @@ void watchdog_add(Deadline* deadline);
 void watchdog_remove(Deadline* deadline);
 // A run began that the watchdog has to look at if it lasts.
 void watchdog_wake();
+// Has work done by its thread, which is in no isolate, and waits. With the GIL, which the work must not want.
+void watchdog_do(const std::function<void()>& work);
 
 }  // namespace v8snap
