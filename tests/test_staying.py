@@ -77,6 +77,22 @@ print("ok")
     assert child_ok(STAY + code) == "ok\n"
 
 
+@pytest.mark.parametrize("end", ["create_blob", "discard"])
+def test_a_creator_ends_after_another_thread_closed_where_this_one_stayed(child_ok, end):
+    code = f"""
+for _ in range(20):
+    creator = v8snap.SnapshotCreator()
+    creator.context.eval("var x = 1")
+    iso, ctx = stay()
+    elsewhere(iso.close)
+    creator.{end}()
+    assert stay()[1].eval("1") == 1
+    gc.collect()
+print("ok")
+"""
+    assert child_ok(STAY + code) == "ok\n"
+
+
 def test_isolates_call_each_other(child_ok):
     code = """
 iso, ctx = stay()

@@ -152,6 +152,7 @@ void IsolateImpl::dispose() noexcept {
   scripts.clear();
   source_maps.clear();
   watchdog_remove(this);
+  leave_idle_isolate();
   {
     GilRelease nogil;
     if (is_creator) {

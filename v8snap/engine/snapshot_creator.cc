@@ -266,6 +266,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     isolate_.reset_handles();
     v8::StartupData blob{};
     Refusal refusal;
+    leave_idle_isolate();
     {
       GilRelease nogil;
       v8::Isolate::Scope scope(isolate_.v8);
