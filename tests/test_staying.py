@@ -77,7 +77,7 @@ print("ok")
     assert child_ok(STAY + code) == "ok\n"
 
 
-@pytest.mark.parametrize("end", ["create_blob", "discard"])
+@pytest.mark.parametrize("end", ["create_blob", "_discard"])
 def test_a_creator_ends_after_another_thread_closed_where_this_one_stayed(child_ok, end):
     code = f"""
 for _ in range(20):

@@ -311,7 +311,10 @@ v8::Local<v8::Value> from_buffer(ContextImpl& context, PyObject* object) {
     PyRef value(PyObject_CallMethod(view.get(), "tolist", nullptr));
     if (!value && PyErr_ExceptionMatches(PyExc_NotImplementedError) != 0) {
       PyErr_Clear();
-      throw_format(held.view.format == nullptr ? "" : held.view.format);
+      const std::string format = held.view.format == nullptr ? "" : held.view.format;
+      if (format != "e") throw_format(format);
+      value = PyRef(PyNumber_Float(object));  // memoryview knows these from Python 3.12 on
+      end_forked_child(context.isolate());
     }
     return from_python(context, checked(value.release()).get());
   }
