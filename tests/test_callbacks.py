@@ -2,10 +2,12 @@
 
 import functools
 import gc
+import sys
 
 import pytest
 
 import v8snap
+from v8snap import _v8
 
 
 def test_python_callables_are_functions(ctx):
@@ -294,3 +296,45 @@ def test_a_timeout_of_the_isolate_is_for_the_outermost_call():
         with pytest.raises(v8snap.JSTimeoutError):
             ctx.eval("try { inner() } catch (e) { } for (;;);")
         assert ctx.eval("1") == 1
+
+
+def test_a_name_that_converts_its_own_callable(ctx):
+    class Named:
+        inner = None
+
+        @property
+        def __name__(self):
+            if self.inner is None:
+                self.inner = 0
+                self.inner = identity(self)
+            return "named"
+
+        def __call__(self):
+            return 7
+
+    identity = ctx.eval("(x) => x")
+    named = Named()
+    outer = identity(named)
+    assert outer == named.inner
+    del outer
+    ctx.isolate.low_memory_notification()
+    ctx.eval("1")
+    assert named.inner() == 7
+    named.inner = None
+
+
+def test_arguments_before_one_that_fails(ctx):
+    def interrupt(frame, event, argument):
+        if frame.f_code.co_name == "datetime_from_milliseconds":
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    ctx.globals["f"] = lambda *arguments: None
+    call = ctx.eval("() => f({}, [], new Date(0))")
+    gc.collect()
+    before = _v8._live_counts()["values"]
+    sys.setprofile(interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        call()
+    gc.collect()
+    assert _v8._live_counts()["values"] == before

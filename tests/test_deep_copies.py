@@ -366,6 +366,9 @@ def test_names_that_are_one_in_javascript(ctx):
     shared = [1]
     for data in ({1: DATE, "1": 5}, {1: shared, "1": [2], "again": shared}, {1: [DATE], "1": [0]}):
         assert ctx.to_js(data).to_py() == {str(key): value for key, value in data.items()}
+    for data in ({"\U0001f600": {"a": DATE}, "\ud83d\ude00": 5}, {"\U0001f600": [DATE], "\ud83d\ude00": [0]}):
+        assert ctx.to_js([data]).to_py() == [{"\U0001f600": data["\ud83d\ude00"]}]
+    assert ctx.to_js({"\ud83d": DATE, "x": [1]}).to_py() == {"\ud83d": DATE, "x": [1]}
 
 
 def test_the_parser_is_v8s_own(ctx):

@@ -127,6 +127,31 @@ print("ok")
     assert child_ok(STAY + code) == "ok\n"
 
 
+def test_no_thread_has_to_be_made_to_take_an_isolate_over(child_ok):
+    code = """
+import resource
+iso, ctx = stay()
+others = [elsewhere(stay) for _ in range(3)]
+end = threading.Event()
+for _ in range(8):  # they take the stacks that glibc keeps
+    threading.Thread(target=end.wait, daemon=True).start()
+def use():
+    with open("/proc/self/statm") as file:
+        now = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + 2**20, resource.RLIM_INFINITY))
+    print(others[0][1].eval("1"), end=" ")
+    others.pop(1)[0].close()
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return others[0][1].eval("2")
+ctx.globals["use"] = use
+print(ctx.eval("use()"), elsewhere(lambda: others[0][1].eval("3")), others[1][1].eval("4"))
+for each, _ in others:
+    each.close()
+end.set()
+"""
+    assert child_ok(STAY + code) == "1 2 3 4\n"
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_order_of_threads_isolates_and_creators(child_ok, seed):
     code = f"""

@@ -173,3 +173,76 @@ def test_python_without_its_lock_is_refused(child_ok):
             print("PYTHON_GIL" in str(error))
     """
     assert child_ok(code) == "True\n"
+
+
+# The main thread is about to want an isolate that another one's endless loop has.
+WAITING = """
+import os, signal, sys, threading, time, v8snap
+iso = v8snap.Isolate()
+ctx = iso.new_context()
+began = threading.Event()
+ctx.globals["began"] = began.set
+def loop():
+    try:
+        ctx.eval("began(); for (;;);", timeout=20)
+    except v8snap.JSTerminatedError:
+        pass
+thread = threading.Thread(target=loop)
+thread.start()
+began.wait()
+sent = []
+def send(number):
+    time.sleep(0.2)
+    sent.append(time.monotonic())
+    os.kill(os.getpid(), number)
+def stop():
+    iso.terminate()
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("use", ["ctx.eval('1')", "ctx.globals", "iso.close()"])
+def test_control_c_while_another_thread_has_the_isolate(child_ok, use):
+    code = f"""
+threading.Thread(target=send, args=(signal.SIGINT,)).start()
+try:
+    {use}
+except KeyboardInterrupt:
+    print(time.monotonic() - sent[0] < 0.2)
+stop()
+print(ctx.eval("1 + 1"))
+"""
+    assert child_ok(WAITING + code) == "True\n2\n"
+
+
+def test_a_handler_uses_the_isolate_that_its_thread_waits_for(child_ok):
+    code = """
+def handle(*_):
+    stop()
+    print(ctx.eval("2"))
+signal.signal(signal.SIGUSR1, handle)
+threading.Thread(target=send, args=(signal.SIGUSR1,)).start()
+print(ctx.eval("3"))
+"""
+    assert child_ok(WAITING + code) == "2\n3\n"
+
+
+@pytest.mark.parametrize("end", ["pass", "sys.exit(3)"])
+def test_a_handler_forks_while_its_thread_waits(child_ok, end):
+    code = f"""
+children = []
+def handle(*_):
+    children.append(os.fork())
+    if children[-1]:
+        stop()
+    else:
+        {end}
+signal.signal(signal.SIGUSR1, handle)
+threading.Thread(target=send, args=(signal.SIGUSR1,)).start()
+try:
+    print(ctx.eval("4"), flush=True)
+except v8snap.ForkedIsolateError:
+    os._exit(3)
+print(os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]))
+"""
+    assert child_ok(WAITING + code) == "4\n3\n"

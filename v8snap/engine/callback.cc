@@ -131,7 +131,8 @@ thread_local const ThisScope* ThisScope::g_innermost = nullptr;
 // Those that JavaScript gives, converted: a few without asking for memory.
 class PythonArguments {
  public:
-  PythonArguments(ContextImpl& context, const v8::FunctionCallbackInfo<v8::Value>& info) {
+  PythonArguments(ContextImpl& context, const v8::FunctionCallbackInfo<v8::Value>& info) : PythonArguments() {
+    // It is destroyed also where this throws, as another constructor has ended.
     const auto count = static_cast<size_t>(info.Length());
     if (count > kFew) many_.resize(count + 1);
     for (; count_ < count; ++count_) data()[count_] = to_python(context, info[static_cast<int>(count_)]);
@@ -147,6 +148,8 @@ class PythonArguments {
   }
 
  private:
+  PythonArguments() = default;
+
   PyObject** data() { return (many_.empty() ? few_ : many_.data()) + 1; }
 
   static constexpr size_t kFew = 6;
@@ -193,20 +196,24 @@ void forget_function(const v8::WeakCallbackInfo<PythonFunction>& info) {
   function->isolate->dead_functions.push_back(function);
 }
 
-v8::Local<v8::Function> new_function(ContextImpl& context, v8::Local<v8::Value> data, PyObject* callable) {
+// May run Python code.
+v8::Local<v8::String> name_of(ContextImpl& context, PyObject* callable) {
+  v8::Isolate* isolate = context.isolate().v8;
+  PyRef name(PyObject_GetAttrString(callable, "__name__"));
+  end_forked_child(context.isolate());
+  if (name && PyUnicode_Check(name.get())) return string_from_python(isolate, name.get());
+  if (!name && PyErr_ExceptionMatches(PyExc_Exception) == 0) throw PythonError();  // KeyboardInterrupt
+  PyErr_Clear();
+  return v8::String::Empty(isolate);
+}
+
+v8::Local<v8::Function> new_function(ContextImpl& context, v8::Local<v8::Value> data, v8::Local<v8::String> name) {
   v8::Local<v8::Function> function;
   if (!v8::Function::New(context.local(), python_callback, data, 0, v8::ConstructorBehavior::kThrow)
            .ToLocal(&function)) {
     throw Error(ErrorCode::kInternal, "V8 made no function");
   }
-  if (callable != nullptr) {
-    PyRef name(PyObject_GetAttrString(callable, "__name__"));
-    end_forked_child(context.isolate());
-    if (name && PyUnicode_Check(name.get())) {
-      function->SetName(string_from_python(context.isolate().v8, name.get()));
-    }
-    PyErr_Clear();
-  }
+  function->SetName(name);
   return function;
 }
 
@@ -252,10 +259,14 @@ void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
 v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* callable) {
   IsolateImpl& isolate = context.isolate();
   if (isolate.is_creator) return registered_function(context, callable);
+  const auto is_there = [&isolate](auto record) {
+    return record != isolate.functions.end() && !record->second->function.IsEmpty();
+  };
   auto known = isolate.functions.find(callable);
-  if (known != isolate.functions.end() && !known->second->function.IsEmpty()) {
-    return known->second->function.Get(isolate.v8);
-  }
+  if (is_there(known)) return known->second->function.Get(isolate.v8);
+  v8::Local<v8::String> name = name_of(context, callable);
+  known = isolate.functions.find(callable);  // asking for its name may have made it
+  if (is_there(known)) return known->second->function.Get(isolate.v8);
   if (known != isolate.functions.end()) {
     // The function was collected a moment ago and is yet to be drained: its record serves again.
     auto& dead = isolate.dead_functions;
@@ -271,7 +282,7 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
   PythonFunction* record = known->second.get();
   if (!context.closed()) context.strict_set();  // for notice_stop()
   v8::Local<v8::Function> function =
-      new_function(context, v8::Number::New(isolate.v8, static_cast<double>(record->id)), callable);
+      new_function(context, v8::Number::New(isolate.v8, static_cast<double>(record->id)), name);
   record->function.Reset(isolate.v8, function);
   record->function.SetWeak(record, forget_function, v8::WeakCallbackType::kParameter);
   return function;
@@ -289,9 +300,8 @@ v8::Local<v8::Function> function_of_external(ContextImpl& context, PyObject* nam
                 details.release());
   }
   checked(PySet_Add(isolate.used_externals, name));
-  v8::Local<v8::Function> function = new_function(context, string_from_python(isolate.v8, name), nullptr);
-  function->SetName(string_from_python(isolate.v8, name));
-  return function;
+  v8::Local<v8::String> text = string_from_python(isolate.v8, name);
+  return new_function(context, text, text);
 }
 
 PyObject* current_this() {

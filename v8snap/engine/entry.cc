@@ -30,12 +30,8 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
       throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
     }
   } else if (isolate.turn.owner() != self) {
-    isolate.turn.take(self);
-    if (isolate.closed()) {
-      isolate.turn.give_back();
-      throw Error(ErrorCode::kClosed, "this isolate is closed");
-    }
-    took_turn_ = true;
+    turn_.take(isolate.turn, self);
+    if (isolate.closed()) throw Error(ErrorCode::kClosed, "this isolate is closed");
     if (isolate.arrive(self)) {
       locker_.emplace(isolate.v8);
       isolate.limit_of = 0;  // V8's lock sets one of its own
@@ -74,7 +70,6 @@ Entry::~Entry() {
     isolate_.orphaned.reset();
     isolate_.dispose();
   }
-  if (took_turn_) isolate_.turn.give_back();
 }
 
 }  // namespace v8snap

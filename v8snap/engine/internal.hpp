@@ -257,7 +257,7 @@ class Entry {
   void enter(unsigned long thread);
 
   IsolateImpl& isolate_;
-  bool took_turn_ = false;
+  TurnHold turn_;
   bool entered_ = false;
   std::optional<v8::Locker> locker_;
   std::optional<v8::HandleScope> handles_;

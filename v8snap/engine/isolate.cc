@@ -203,21 +203,20 @@ void IsolateImpl::close() {
   if (turn.owner() == thread_number()) {
     throw Error(ErrorCode::kSnapshot, "the isolate is running JavaScript that called this: close it afterwards");
   }
-  turn.take(thread_number());
-  const bool first = !closed_;
+  TurnHold hold;
+  hold.take(turn, thread_number());
+  if (closed_) return;
+  leave_idle_isolate();
+  const bool wants_lock = arrive(thread_number());  // where that fails it stays open
   closed_ = true;
-  if (first) {
-    {
-      leave_idle_isolate();
-      std::optional<v8::Locker> locker;
-      if (arrive(thread_number())) locker.emplace(v8);
-      v8::Isolate::Scope scope(v8);
-      cpu_profiles.finish();
-      reset_handles();
-    }
-    dispose();
+  {
+    std::optional<v8::Locker> locker;
+    if (wants_lock) locker.emplace(v8);
+    v8::Isolate::Scope scope(v8);
+    cpu_profiles.finish();
+    reset_handles();
   }
-  turn.give_back();
+  dispose();
 }
 
 void IsolateImpl::abandon() noexcept {
@@ -230,6 +229,7 @@ void IsolateImpl::abandon() noexcept {
     close();
   } catch (const std::exception&) {
     closed_ = true;
+    watchdog_remove(this);  // V8's part is left as it is, for good: a thread that can't be reached stays in it
   }
 }
 

@@ -74,6 +74,15 @@ void write_python_string(TextBuffer& text, PyObject* string) {
   }
 }
 
+// A pair of them would be one character in the text.
+bool has_surrogates(PyObject* string) {
+  if (PyUnicode_KIND(string) == PyUnicode_1BYTE_KIND) return false;
+  for (Py_ssize_t i = 0; i < PyUnicode_GET_LENGTH(string); ++i) {
+    if (Py_UNICODE_IS_SURROGATE(PyUnicode_READ_CHAR(string, i))) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void TextBuffer::grow(size_t bytes) {
@@ -233,10 +242,10 @@ void JsonText::properties(PyObject* dict, uint32_t number) {
   while (PyDict_Next(dict, &position, &key, &item) != 0) {
     pairs_.push_back(Py_NewRef(key));
     pairs_.push_back(Py_NewRef(item));
-    texts += PyUnicode_CheckExact(key) ? 1 : 0;
+    texts += PyUnicode_CheckExact(key) && !has_surrogates(key) ? 1 : 0;
     ints += PyLong_CheckExact(key) ? 1 : 0;
   }
-  // 1 and "1" would be one name in the text, and a place must have one value.
+  // 1 and "1" would be one name in the text, and a place must have one value; so would a character and its surrogates.
   const Py_ssize_t count = PyDict_GET_SIZE(dict);
   if (texts != count && ints != count) throw NoText();
   const size_t last = pairs_.size();

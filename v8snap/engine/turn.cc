@@ -5,22 +5,58 @@
 #include <utility>
 
 #include "python.hpp"
+#include "v8snap/error.hpp"
 
 namespace v8snap {
+
+namespace {
+
+// On the main thread, which may wait for good for another one's endless loop.
+void look_for_signals() {
+  if (PyErr_Occurred() != nullptr) return;
+  const unsigned long forks = fork_generation();
+  const bool raised = PyErr_CheckSignals() < 0;
+  if (raised) throw PythonError();
+  if (forks != fork_generation()) {  // the thread that this one waits for did not come along
+    throw Error(ErrorCode::kForked,
+                "this isolate was made before the process was forked: V8's heap did not come along");
+  }
+}
+
+}  // namespace
+
+// A place in the queue.
+class Turn::Waiting {
+ public:
+  Waiting(Turn& turn, unsigned long thread) : turn_(turn), thread_(thread) { turn.waiting_.push_back(thread); }
+  ~Waiting() {
+    auto& queue = turn_.waiting_;
+    if (queue.front() == thread_) turn_.reserved_ = false;
+    queue.erase(std::find(queue.begin(), queue.end(), thread_));
+  }
+  Waiting(const Waiting&) = delete;
+
+ private:
+  Turn& turn_;
+  const unsigned long thread_;
+};
 
 void Turn::wait(unsigned long thread) {
   constexpr std::chrono::milliseconds kPatience{5};  // as long as Python's threads wait for each other
   const auto enough = std::chrono::steady_clock::now() + kPatience;
-  waiting_.push_back(thread);
+  const Waiting waiting(*this, thread);
   while (owner() != 0 || (reserved_ && waiting_.front() != thread)) {
     if (std::chrono::steady_clock::now() >= enough) impatient_ = true;
-    const unsigned long seen = changes_;
-    GilRelease nogil;
-    std::unique_lock<std::mutex> lock(mutex_);
-    changed_.wait_for(lock, kPatience, [&] { return changes_ != seen; });
+    wait_for_change(kPatience);
+    look_for_signals();
   }
-  if (waiting_.front() == thread) reserved_ = false;
-  waiting_.erase(std::find(waiting_.begin(), waiting_.end(), thread));
+}
+
+void Turn::wait_for_change(std::chrono::milliseconds most) {
+  const unsigned long seen = changes_;
+  GilRelease nogil;
+  std::unique_lock<std::mutex> lock(mutex_);
+  changed_.wait_for(lock, most, [&] { return changes_ != seen; });
 }
 
 void Turn::let_others() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -15,6 +16,7 @@ class Turn {
   // A thread_number(), 0: nobody's. From any thread.
   unsigned long owner() const { return owner_.load(std::memory_order_acquire); }
 
+  // Throws PythonError where a signal's handler raises while it waits.
   void take(unsigned long thread) {
     if (owner() != 0 || reserved_) wait(thread);
     owner_.store(thread, std::memory_order_release);
@@ -29,7 +31,10 @@ class Turn {
   }
 
  private:
+  class Waiting;
+
   void wait(unsigned long thread);
+  void wait_for_change(std::chrono::milliseconds most);
   void let_others();
 
   std::atomic<unsigned long> owner_{0};
@@ -40,6 +45,24 @@ class Turn {
   std::mutex mutex_;
   std::condition_variable changed_;
   unsigned long changes_ = 0;  // under mutex_ and the GIL
+};
+
+// Gives back what its owner has taken with it.
+class TurnHold {
+ public:
+  TurnHold() = default;
+  ~TurnHold() {
+    if (turn_ != nullptr) turn_->give_back();
+  }
+  TurnHold(const TurnHold&) = delete;
+
+  void take(Turn& turn, unsigned long thread) {
+    turn.take(thread);
+    turn_ = &turn;
+  }
+
+ private:
+  Turn* turn_ = nullptr;
 };
 
 }  // namespace v8snap
