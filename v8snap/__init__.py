@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         JSTimeoutError,
         ModuleResolveError,
         NotInSnapshotError,
+        PoolTimeoutError,
         PromisePendingError,
         SnapshotBuildCrashed,
         SnapshotConflictError,
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     )
     from v8snap.gap import builtin_gap
     from v8snap.obstacle import Obstacle
+    from v8snap.pool import IsolatePool, PoolStatistics
     from v8snap.startup_data import StartupData
     from v8snap.values import BigInt, undefined
 
@@ -87,6 +89,7 @@ __all__ = [
     "ForkedIsolateError",
     "FunctionCodeHandling",
     "Isolate",
+    "IsolatePool",
     "JSArray",
     "JSArrayBuffer",
     "JSError",
@@ -103,6 +106,8 @@ __all__ = [
     "ModuleResolveError",
     "NotInSnapshotError",
     "Obstacle",
+    "PoolStatistics",
+    "PoolTimeoutError",
     "PromisePendingError",
     "Script",
     "SnapshotBuildCrashed",
@@ -150,12 +155,13 @@ _PLACES = {
         "v8snap.errors": """
             ClosedError ConversionError ExternalReferenceError FlagsFrozenError ForkedIsolateError JSError
             JSMemoryError JSTerminatedError JSTimeoutError ModuleResolveError NotInSnapshotError
-            PromisePendingError SnapshotBuildCrashed SnapshotConflictError SnapshotCorruptError SnapshotError
-            SnapshotFlagsError SnapshotSignatureError SnapshotVersionError UnserializableError V8SnapError
+            PoolTimeoutError PromisePendingError SnapshotBuildCrashed SnapshotConflictError SnapshotCorruptError
+            SnapshotError SnapshotFlagsError SnapshotSignatureError SnapshotVersionError UnserializableError V8SnapError
             WrongIsolateError WrongThreadError
         """,
         "v8snap.gap": "builtin_gap",
         "v8snap.obstacle": "Obstacle",
+        "v8snap.pool": "IsolatePool PoolStatistics",
         "v8snap.startup_data": "StartupData",
         "v8snap.values": "BigInt undefined",
     }.items()

@@ -205,6 +205,7 @@ cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
         cbool has_open_context() except +raise_python_error
         void terminate() except +raise_python_error
         void terminate_thread(unsigned long number) except +raise_python_error
+        const char* stopped_by() noexcept
         cbool busy() noexcept
         void report_rejections() except +raise_python_error
         void set_timeout(double seconds) noexcept

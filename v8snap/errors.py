@@ -23,6 +23,7 @@ __all__ = [
     "JSTimeoutError",
     "ModuleResolveError",
     "NotInSnapshotError",
+    "PoolTimeoutError",
     "PromisePendingError",
     "SnapshotBuildCrashed",
     "SnapshotConflictError",
@@ -204,6 +205,10 @@ class WrongIsolateError(V8SnapError, ValueError):
 
 class PromisePendingError(V8SnapError, RuntimeError):
     """A promise has no result yet: await it, or run what settles it (`Context.run_until_idle`)."""
+
+
+class PoolTimeoutError(V8SnapError, TimeoutError):
+    """Every isolate of an `IsolatePool` stayed in use for as long as was waited."""
 
 
 class ForkedIsolateError(V8SnapError, RuntimeError):

@@ -376,6 +376,17 @@ cdef class Isolate:
         return self._scripts is not None
 
     @property
+    def _stopped_by(self):
+        """What stopped JavaScript last: ``"timeout"``, ``"memory"``, ``"terminated"``, ``"interrupted"``, or None."""
+        cdef const char* reason = self._ptr().stopped_by()
+        return None if reason == NULL else reason.decode()
+
+    @property
+    def _has_open_context(self):
+        """Whether a context of it is open."""
+        return self._ptr().has_open_context()
+
+    @property
     def _busy(self):
         """Whether a thread is using it."""
         return self._ptr().busy()

@@ -19,6 +19,24 @@ def _as_startup_data(snapshot):
     return StartupData(snapshot)
 
 
+def check_isolate_options(snapshot, external_references, heap_limit, timeout):
+    """What `Isolate` would raise for these arguments, without starting V8.
+
+    Returns
+    -------
+    tuple of (StartupData | None, dict of str to callable)
+        The snapshot and the external references in the form that isolates keep.
+    """
+    snapshot = _as_startup_data(snapshot)
+    externals = _as_externals(external_references)
+    _checked_heap_limit(heap_limit, snapshot)
+    _checked_timeout(timeout)
+    if snapshot is not None:
+        snapshot._check_usable()
+        snapshot._check_externals(externals)
+    return snapshot, externals
+
+
 _empty = None
 
 

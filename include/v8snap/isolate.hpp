@@ -63,6 +63,8 @@ class Isolate {
   virtual void terminate() = 0;
   // The same only where the thread of that thread_number() runs it.
   virtual void terminate_thread(unsigned long number) = 0;
+  // What stopped JavaScript in it last: "terminated", "timeout", "memory", "interrupted"; null: nothing ever did.
+  virtual const char* stopped_by() const = 0;
   // Whether a thread is using it.
   virtual bool busy() const = 0;
   // Tells of every rejected promise that is not handled by now.

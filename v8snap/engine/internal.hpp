@@ -108,6 +108,7 @@ class IsolateImpl final : public Isolate {
   bool has_open_context() override;
   void terminate() override;
   void terminate_thread(unsigned long number) override;
+  const char* stopped_by() const override;
   bool busy() const override { return turn.owner() != 0; }
   void report_rejections() override;
   void set_timeout(double seconds) override { timeout = seconds; }
@@ -212,6 +213,7 @@ class IsolateImpl final : public Isolate {
   std::mutex stop_mutex;
   StopReason stop_reason = StopReason::kNone;
   int stop_level = 0;
+  std::atomic<StopReason> last_stop{StopReason::kNone};
   PyObject* pending_exception = nullptr;  // owned; e.g. KeyboardInterrupt on its way out
 
   std::unordered_map<PyObject*, std::unique_ptr<PythonFunction>> functions;

@@ -275,8 +275,25 @@ void IsolateImpl::request_stop(StopReason reason, int level, unsigned long threa
   if (stop_reason == StopReason::kNone || level < stop_level) {
     stop_reason = reason;
     stop_level = level;
+    last_stop = reason;
   }
   v8->TerminateExecution();
+}
+
+const char* IsolateImpl::stopped_by() const {
+  switch (last_stop) {
+    case StopReason::kNone:
+      return nullptr;
+    case StopReason::kUser:
+      return "terminated";
+    case StopReason::kTimeout:
+      return "timeout";
+    case StopReason::kMemory:
+      return "memory";
+    case StopReason::kPython:
+      return "interrupted";
+  }
+  return nullptr;
 }
 
 void IsolateImpl::stash_python_exception() {
