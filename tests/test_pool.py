@@ -156,6 +156,31 @@ def test_an_isolate_with_something_left_open_is_replaced(blob):
         assert pool.statistics().replaced == {"left_open": 1}
 
 
+def test_data_of_the_isolate_is_there_for_each_request():
+    with v8snap.SnapshotCreator() as sc:
+        sc.add_data(sc.context.eval("({n: 0})"), name="state")
+    with IsolatePool(sc.blob, 1) as pool:
+        for _ in range(2):
+            with pool.context() as ctx:
+                state = ctx.isolate.data("state")
+                assert state["n"] == 0
+                state["n"] = 1
+        assert pool.statistics().replaced == {"left_open": 2}
+
+
+def test_a_block_that_is_left_in_a_callback_of_its_own_javascript(blob):
+    with IsolatePool(blob, 1) as pool:
+        lease = pool.context()
+        ctx = lease.__enter__()
+        ctx.globals["leave"] = lambda: lease.__exit__()
+        with pytest.raises((v8snap.JSTerminatedError, v8snap.ClosedError)):
+            ctx.eval("leave(); for (;;);")
+        with pool.context() as ctx:
+            assert ctx.globals["visit"]() == 1
+        now = pool.statistics()
+        assert (now.in_use, now.isolates, now.replaced) == (0, 1, {"terminated": 1})
+
+
 @pytest.mark.parametrize("source", ["throw new Error('mine')", "syntax error", "new ArrayBuffer(2**40)"])
 def test_errors_of_javascript_break_nothing(blob, source):
     with IsolatePool(blob, 1, heap_limit=64 * 2**20) as pool:
@@ -438,6 +463,27 @@ def test_fill_and_low_memory_notification(blob):
         pool.low_memory_notification()
         assert isolate.heap_statistics()["used_heap_size"] < before - 5e6
         assert pool.statistics().isolates == 3
+
+
+def test_a_process_ends_whatever_its_pool_is_doing(child_ok):
+    code = """
+        import threading, v8snap
+        pool = v8snap.IsolatePool(size=2)
+        entered = threading.Event()
+        def hold():
+            with pool.context() as ctx:
+                entered.set()
+                ctx.eval("for (;;);")
+        threading.Thread(target=hold, daemon=True).start()
+        entered.wait()
+        lease = pool.context()
+        ctx = lease.__enter__()
+        threading.Thread(target=pool.context().__enter__, daemon=True).start()
+        while pool.statistics().waiting == 0:
+            pass
+        print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code) == "2\n"
 
 
 def test_statistics_are_frozen_and_say_what_is(blob):
