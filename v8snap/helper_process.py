@@ -161,13 +161,12 @@ def _warm_up(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> S
 
 
 def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> StartupData:
-    sources = [str(part, "utf-8", "surrogatepass") for part in parts]
-    scripts = list(zip(job["scripts"], sources, strict=False))
-    modules = dict(zip(job["modules"], sources[len(scripts) :], strict=False))
+    sources = (str(part, "utf-8", "surrogatepass") for part in parts)
     return builder.build_here(
-        scripts,
-        modules=modules,
-        warmup=sources[-1] if job["warmup"] else None,
+        [(name, next(sources)) for name in job["scripts"]],
+        modules={name: next(sources) for name in job["modules"]},
+        contexts={name: [(script, next(sources)) for script in own] for name, own in job["contexts"]},
+        warmup=next(sources) if job["warmup"] else None,
         function_code=_v8.FunctionCodeHandling(job["function_code"]),
         external_references=dict.fromkeys(job["external_references"]),
         host=tuple(job.get("host", ())),
