@@ -10,7 +10,7 @@ import click
 
 __all__ = ["main"]
 
-COMMANDS = ("build", "run", "bench", "demo")
+COMMANDS = ("build", "run", "inspect", "verify", "diff", "bench", "demo")
 
 
 class Commands(click.Group):
