@@ -1,5 +1,7 @@
 """build(), scripts compiled once, modules."""
 
+import time
+
 import pytest
 
 import v8snap
@@ -97,3 +99,65 @@ def test_heap_statistics(ctx):
     statistics = ctx.isolate.heap_statistics()
     assert statistics["used_heap_size"] > 100_000
     assert statistics["number_of_native_contexts"] == 1
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_build_with_added_contexts(tmp_path, isolated):
+    (tmp_path / "de.js").write_text("var word = 'Hallo'")
+    blob = build(
+        {"main.js": "var main = true"},
+        contexts={"de": [tmp_path / "de.js", ("more.js", "word += typeof main")], "bare": {}},
+        modules={"m": "export const x = 1"},
+        warmup="main",
+        isolated=isolated,
+    )
+    assert blob.context_names == ("de", "bare")
+    assert [script["name"] for script in blob.scripts] == ["main.js", "m", "de.js", "more.js", "<warmup>"]
+    with Isolate(blob) as iso:
+        assert iso.new_context("de").globals["word"] == "Halloundefined"
+        assert iso.new_context("bare").eval("typeof word + typeof main") == "undefinedundefined"
+        assert iso.new_context().eval("main")
+
+
+def test_an_error_in_an_added_context_says_where():
+    with pytest.raises(v8snap.JSError) as caught:
+        build({}, contexts={"de": {"de.js": "\nmissing()"}})
+    assert (caught.value.script_name, caught.value.line) == ("de.js", 2)
+    with pytest.raises(TypeError, match="mapping"):
+        build({}, contexts=["de.js"])
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_build_tells_its_phases(isolated):
+    phases = []
+    scripts = {"a.js": "", "slow.js": "for (const end = Date.now() + 400; Date.now() < end;);"}
+    told = []
+    build(
+        scripts, warmup="1", isolated=isolated, on_phase=lambda phase: (phases.append(phase), told.append(time.time()))
+    )
+    assert phases == ["script a.js", "script slow.js", "create", "warm-up", "load"]
+    assert told[2] - told[1] > 0.15  # it is told while it goes on
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_what_is_raised_for_a_phase_ends_the_build(isolated):
+    def no(phase):
+        raise LookupError(phase)
+
+    with pytest.raises(LookupError, match="script a"):
+        build({"a.js": "", "endless.js": "for (;;) {}"}, isolated=isolated, on_phase=no)
+
+
+def test_a_timeout_is_kept_where_phases_are_told(monkeypatch):
+    monkeypatch.setattr(v8snap.helper, "GRACE", -1.0)
+    with pytest.raises(v8snap.JSTimeoutError, match="helper process"):
+        build({"endless.js": "for (;;) {}"}, timeout=2, on_phase=lambda phase: None)
+
+
+def test_cached_builds_again_where_a_context_changed(tmp_path):
+    for word in ("one", "two"):
+        blob = v8snap.cached(
+            tmp_path / "c.v8snap", {}, contexts={"x": {"x.js": f"var word = '{word}'"}}, on_phase=print
+        )
+        with Isolate(blob) as iso:
+            assert iso.new_context("x").globals["word"] == word

@@ -19,6 +19,8 @@ from v8snap.startup_data import StartupData
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from v8snap._v8 import Context
+
     Externals = Mapping[str, Callable[..., Any] | None] | Iterable[str] | None
     Scripts = Mapping[str, str] | Iterable[str | os.PathLike[str] | tuple[str, str]] | str | os.PathLike[str]
 
@@ -61,6 +63,13 @@ def read_modules(modules: Scripts | None) -> dict[str, str]:
     return sources
 
 
+def read_contexts(contexts: Mapping[str, Scripts] | None) -> dict[str, list[tuple[str, str]]]:
+    """The scripts of each added context by its name."""
+    if isinstance(contexts, str | os.PathLike) or not isinstance(contexts or {}, collections.abc.Mapping):
+        raise TypeError(f"contexts is a mapping of names to scripts, not {type(contexts).__name__}")
+    return {str(name): read_scripts(scripts) for name, scripts in (contexts or {}).items()}
+
+
 def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
     """Name, path or None, and source of each."""
     if isinstance(scripts, str | os.PathLike):
@@ -100,6 +109,7 @@ def build(
     *,
     warmup: str | None = None,
     modules: Scripts | None = None,
+    contexts: Mapping[str, Scripts] | None = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
     external_references: Externals = (),
     host: Iterable[str] = (),
@@ -108,6 +118,7 @@ def build(
     timeout: float | None = None,
     heap_limit: int | None = None,
     metadata: Any = None,
+    on_phase: Callable[[str], object] | None = None,
 ) -> StartupData:
     """Build a snapshot from scripts in a helper process, and see there that V8 can load it.
 
@@ -122,6 +133,9 @@ def build(
     modules : as `scripts`, optional
         ES modules, added after the scripts as by `SnapshotCreator.add_module`. They may import one another. Files are
         named by their paths from the folder on that all of them are in.
+    contexts : mapping of str to scripts, optional
+        Added contexts by name, each with scripts of its own, as `scripts`; see `SnapshotCreator.add_context`. They run
+        after those of the default context, which added contexts have nothing of.
     function_code : FunctionCodeHandling
     external_references : mapping of str to callable, or iterable of str
         Python callables that may be in the heap. A global function of each name is there when the scripts run; in a
@@ -140,6 +154,9 @@ def build(
         Bytes, see `SnapshotCreator`.
     metadata : JSON-like, optional
         Kept at `StartupData.metadata`.
+    on_phase : callable, optional
+        Called with what is done next, as it goes on: a str as `SnapshotBuildCrashed.phase`. What it raises ends the
+        build and comes out.
 
     Returns
     -------
@@ -167,6 +184,7 @@ def build(
     names = check_names(host)
     sources = read_scripts(scripts)
     module_sources = read_modules(modules)
+    context_sources = read_contexts(contexts)
     if warmup is not None:
         _check_warm_up(warmup)
     timeout = time_limit.checked(timeout)
@@ -176,6 +194,7 @@ def build(
         blob = build_here(
             sources,
             modules=module_sources,
+            contexts=context_sources,
             warmup=warmup,
             function_code=function_code,
             external_references=as_mapping(external_references),
@@ -183,13 +202,17 @@ def build(
             timeout=timeout,
             heap_limit=heap_limit,
             metadata=metadata,
+            phase=on_phase or (lambda name: None),
         )
+        if on_phase is not None:
+            on_phase("load")
         blob.verify()
         return blob
     job = {
         "do": "build",
         "scripts": [name for name, _ in sources],
         "modules": list(module_sources),
+        "contexts": [[name, [script for script, _ in own]] for name, own in context_sources.items()],
         "warmup": warmup is not None,
         "function_code": FunctionCodeHandling(function_code).value,
         "external_references": list(as_mapping(external_references)),
@@ -200,9 +223,11 @@ def build(
         "heap_limit": heap_limit,
         "metadata": metadata,
     }
-    texts = [source for _, source in sources] + list(module_sources.values()) + ([] if warmup is None else [warmup])
+    texts = [source for _, source in sources] + list(module_sources.values())
+    texts += [source for own in context_sources.values() for _, source in own]
+    texts += [] if warmup is None else [warmup]
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return _make_in_helper(job, parts, rehashable=not module_sources)
+    return _make_in_helper(job, parts, rehashable=not module_sources, on_phase=on_phase)
 
 
 def _check_warm_up(script: object) -> None:
@@ -210,7 +235,13 @@ def _check_warm_up(script: object) -> None:
         raise TypeError(f"a warm-up is JavaScript as a str, not {type(script).__name__}")
 
 
-def _make_in_helper(job: dict[str, Any], parts: Sequence[bytes | memoryview], *, rehashable: bool) -> StartupData:
+def _make_in_helper(
+    job: dict[str, Any],
+    parts: Sequence[bytes | memoryview],
+    *,
+    rehashable: bool,
+    on_phase: Callable[[str], object] | None = None,
+) -> StartupData:
     """Have a blob made, under one hash seed for all where that lets V8 have them together.
 
     `rehashable`: whether the heap is likely to be. If it isn't, it keeps the seed it was made under, which then must be
@@ -218,12 +249,12 @@ def _make_in_helper(job: dict[str, Any], parts: Sequence[bytes | memoryview], *,
     """
     has_own_seed = any(flag.replace("_", "-").startswith(("--hash-seed", "--no-rehash-snapshot")) for flag in flags())
     one_seed = rehashable and read_only_heaps_can_be_alike() and not has_own_seed
-    result, raw = helper.run_job({**job, "one_hash_seed": one_seed}, parts, job["timeout"])
+    result, raw = helper.run_job({**job, "one_hash_seed": one_seed}, parts, job["timeout"], on_phase)
     for logged in result["log"]:
         logging.getLogger("v8snap").error(logged)
     blob = StartupData._make(raw, {**result["header"], "flags_hash": flags_hash()})
     if one_seed and not blob.can_be_rehashed and not job["deterministic"]:
-        return _make_in_helper(job, parts, rehashable=False)
+        return _make_in_helper(job, parts, rehashable=False, on_phase=on_phase)
     return blob
 
 
@@ -231,6 +262,7 @@ def build_here(
     scripts: Iterable[tuple[str, str]],
     *,
     modules: Mapping[str, str],
+    contexts: Mapping[str, Sequence[tuple[str, str]]],
     warmup: str | None,
     function_code: FunctionCodeHandling,
     external_references: Mapping[str, Callable[..., Any] | None],
@@ -238,16 +270,14 @@ def build_here(
     timeout: float | None,
     heap_limit: int | None,
     metadata: Any,
-    phase: Callable[[str], None] = lambda name: None,
+    phase: Callable[[str], object] = lambda name: None,
 ) -> StartupData:
     """What `build` does, in this process and without loading the result; `phase` is told what is being done."""
     clock = _Clock(timeout)
     with SnapshotCreator(
         external_references=external_references, function_code=function_code, heap_limit=heap_limit
     ) as sc:
-        sc.set_default_context(sc.new_context(host=host))
-        for name in external_references:
-            sc.context.globals[name] = sc.external(name)
+        sc.set_default_context(_context_to_fill(sc, external_references, host))
         sc.context.resolve = modules
         for name, source in scripts:
             phase(f"script {name}")
@@ -255,6 +285,12 @@ def build_here(
         for name, source in modules.items():
             phase(f"module {name}")
             sc.add_module(name, source, resolve=modules, timeout=clock.left())
+        for context_name, own in contexts.items():
+            context = _context_to_fill(sc, external_references, host)
+            sc.add_context(context, context_name)
+            for name, source in own:
+                phase(f"script {name}")
+                context.eval(source, name, timeout=clock.left())
         phase("create")
         blob = sc.create_blob(metadata=metadata)
     if warmup is not None:
@@ -270,6 +306,14 @@ def build_here(
             heap_limit=heap_limit,
         )
     return blob
+
+
+def _context_to_fill(sc: SnapshotCreator, external_references: Iterable[str], host: tuple[str, ...]) -> Context:
+    """A new one, with all that scripts expect."""
+    context = sc.new_context(host=host)
+    for name in external_references:
+        context.globals[name] = sc.external(name, context=context)
+    return context
 
 
 def warm_up(

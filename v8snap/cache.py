@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["cached"]
 
 #: What has no influence on the blob.
-OTHER_ARGUMENTS = {"isolated", "timeout", "heap_limit"}
+OTHER_ARGUMENTS = {"isolated", "timeout", "heap_limit", "on_phase"}
 
 
 def cached(
@@ -58,6 +58,8 @@ def cached(
     sources = builder.read_scripts(scripts)
     if build_args.get("modules") is not None:
         build_args["modules"] = builder.read_modules(build_args["modules"])
+    if build_args.get("contexts") is not None:
+        build_args["contexts"] = builder.read_contexts(build_args["contexts"])
     digest = _digest(sources, build_args)
     found = _load(path, digest, key)
     if found is not None:
@@ -81,6 +83,7 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     arguments["external_references"] = sorted(builder.as_mapping(arguments.get("external_references", ())))
     arguments["host"] = list(arguments.get("host", ()))
     arguments["modules"] = list((arguments.get("modules") or {}).items())
+    arguments["contexts"] = list((arguments.get("contexts") or {}).items())
     made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), platform.machine()]
     return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from v8snap.startup_data import StartupData
 
-__all__ = ["compare"]
+__all__ = ["compare", "differing_sections"]
 
 Raw = bytes | bytearray | memoryview
 
@@ -28,10 +28,14 @@ def compare(a: StartupData | Raw, b: StartupData | Raw) -> str | None:
         Where bytes aren't a snapshot.
     """
     first, second = (data if isinstance(data, StartupData) else StartupData(data) for data in (a, b))
-    if first == second:
-        return None
-    names = [*first.sections, *(name for name in second.sections if name not in first.sections)]
-    return next((name for name in names[1:] if _section(first, name) != _section(second, name)), names[0])
+    differing = differing_sections(first, second)
+    return next((name for name in differing if name != "header"), differing[0] if differing else None)
+
+
+def differing_sections(a: StartupData, b: StartupData) -> list[str]:
+    """Names of all sections that aren't the same bytes, or that only one has, in the blob's order."""
+    names = [*a.sections, *(name for name in b.sections if name not in a.sections)]
+    return [name for name in names if _section(a, name) != _section(b, name)]
 
 
 def _section(data: StartupData, name: str) -> memoryview | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import math
 import os
 import re
 import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +24,7 @@ from v8snap import _v8, errors, gap
 from v8snap.errors import JSMemoryError, JSTimeoutError, SnapshotBuildCrashed, V8SnapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["run_job"]
 
@@ -33,6 +35,8 @@ MEMORY = 6 * 2**30
 #: Seconds that a helper gets beyond a timeout, to start, and to stop by itself.
 GRACE = 10.0
 MOST_SECONDS = 1e6
+#: Seconds between looks at how far a helper is.
+LOOK = 0.1
 #: Lines of V8's that say nothing.
 NO_WORDS = re.compile(
     r"Fatal error in , line 0|FailureMessage Object|Stacktrace:|ptr\d=|failure_message_object="
@@ -41,7 +45,12 @@ NO_WORDS = re.compile(
 OUT_OF_MEMORY = ("out of memory", "javascript oom", "allocation failed", "bad_alloc", "heap limit", "length_error")
 
 
-def run_job(job: dict[str, Any], parts: Sequence[bytes | memoryview], timeout: float | None) -> tuple[Any, memoryview]:
+def run_job(
+    job: dict[str, Any],
+    parts: Sequence[bytes | memoryview],
+    timeout: float | None,
+    on_phase: Callable[[str], object] | None = None,
+) -> tuple[Any, memoryview]:
     """Have a job done; see `v8snap.helper_process` for the jobs.
 
     Parameters
@@ -52,6 +61,8 @@ def run_job(job: dict[str, Any], parts: Sequence[bytes | memoryview], timeout: f
         What goes along with it.
     timeout : float | None
         Seconds; the helper is killed some seconds later.
+    on_phase : callable, optional
+        Told each phase when it begins, or a little later.
 
     Returns
     -------
@@ -70,9 +81,10 @@ def run_job(job: dict[str, Any], parts: Sequence[bytes | memoryview], timeout: f
     job = {**job, "flags": _v8.flags(), "gap": gap.known(), "memory": MEMORY + 4 * sum(len(part) for part in parts)}
     encoded = json.dumps({**job, "sizes": [len(part) for part in parts]}).encode()
     message = b"".join([FRAME.pack(b"J", len(encoded)), encoded, *parts])
-    status, answer, said = _talk(message, None if timeout is None else min(timeout + GRACE, MOST_SECONDS))
+    seconds = None if timeout is None else min(timeout + GRACE, MOST_SECONDS)
+    status, answer, said = _talk(message, seconds, on_phase)
     frames = list(_frames(answer))
-    phase = next((bytes(payload).decode() for kind, payload in reversed(frames) if kind == PHASE), "start")
+    phase = ["start", *_phases(answer)][-1]
     if status is None:
         raise JSTimeoutError(f"the helper process took longer than its timeout in phase: {phase}")
     for kind, payload in frames:
@@ -87,7 +99,9 @@ def run_job(job: dict[str, Any], parts: Sequence[bytes | memoryview], timeout: f
     return results[0], blob
 
 
-def _talk(message: bytes, timeout: float | None) -> tuple[int | None, bytes, bytes]:
+def _talk(
+    message: bytes, timeout: float | None, on_phase: Callable[[str], object] | None
+) -> tuple[int | None, bytes, bytes]:
     """Exit status (None: killed for taking too long), what it answered, what V8 said."""
     lifeline, ours = os.pipe()  # the helper ends when this process does
     process = None
@@ -102,7 +116,10 @@ def _talk(message: bytes, timeout: float | None) -> tuple[int | None, bytes, byt
             cwd="/",
         )
         try:
-            answer, said = process.communicate(message, timeout)
+            if on_phase is None:
+                answer, said = process.communicate(message, timeout)
+            else:
+                answer, said = _communicate(process, message, timeout, on_phase)
         except subprocess.TimeoutExpired:
             process.kill()
             answer, said = process.communicate()
@@ -118,6 +135,33 @@ def _talk(message: bytes, timeout: float | None) -> tuple[int | None, bytes, byt
             if stream is not None:
                 with contextlib.suppress(OSError):  # what was not read any more
                     stream.close()
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], message: bytes, timeout: float | None, on_phase: Callable[[str], object]
+) -> tuple[bytes, bytes]:
+    """As Popen's method, with a look now and then at how far it is."""
+    end = math.inf if timeout is None else time.monotonic() + timeout
+    told = 0
+    while True:
+        try:
+            answer, said = process.communicate(message or None, max(min(LOOK, end - time.monotonic()), 0))
+            more = False
+        except subprocess.TimeoutExpired as waiting:
+            if time.monotonic() >= end:
+                raise
+            answer, said, more = waiting.output or b"", b"", True
+            message = b""  # Popen goes on with what it has of it
+        phases = _phases(answer)
+        for phase in phases[told:]:
+            on_phase(phase)
+        told = len(phases)
+        if not more:
+            return answer, said
+
+
+def _phases(answer: bytes) -> list[str]:
+    return [bytes(payload).decode() for kind, payload in _frames(answer) if kind == PHASE]
 
 
 def _command(lifeline: int) -> list[str]:

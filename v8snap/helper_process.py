@@ -8,12 +8,15 @@ warm_up
     The same, from a blob and a script.
 load
     Loads every context of a blob.
+heap
+    The same, and sums up what is in the heap then.
 gap
     Finds `v8snap.gap.builtin_gap`, which is in every answer.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -30,6 +33,7 @@ from v8snap.helper import BLOB, ERROR, FRAME, PHASE, RESULT
 from v8snap.startup_data import StartupData
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 __all__ = ["main"]
@@ -132,6 +136,9 @@ def _do(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> tuple[
         answer.phase("load")
         load_everything(_given_blob(job, parts[0]))
         return {}, None
+    if job["do"] == "heap":
+        answer.phase("heap")
+        return {"heap": heap_of_everything(_given_blob(job, parts[0]))}, None
     sys.path += job.get("import_paths", ())
     _v8.set_flags(*DETERMINISTIC if job["deterministic"] else (ONE_HASH_SEED,) if job["one_hash_seed"] else ())
     blob = (_build if job["do"] == "build" else _warm_up)(job, parts, answer)
@@ -161,13 +168,12 @@ def _warm_up(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> S
 
 
 def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> StartupData:
-    sources = [str(part, "utf-8", "surrogatepass") for part in parts]
-    scripts = list(zip(job["scripts"], sources, strict=False))
-    modules = dict(zip(job["modules"], sources[len(scripts) :], strict=False))
+    sources = (str(part, "utf-8", "surrogatepass") for part in parts)
     return builder.build_here(
-        scripts,
-        modules=modules,
-        warmup=sources[-1] if job["warmup"] else None,
+        [(name, next(sources)) for name in job["scripts"]],
+        modules={name: next(sources) for name in job["modules"]},
+        contexts={name: [(script, next(sources)) for script in own] for name, own in job["contexts"]},
+        warmup=next(sources) if job["warmup"] else None,
         function_code=_v8.FunctionCodeHandling(job["function_code"]),
         external_references=dict.fromkeys(job["external_references"]),
         host=tuple(job.get("host", ())),
@@ -180,9 +186,24 @@ def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> Sta
 
 def load_everything(blob: StartupData) -> None:
     """Start an isolate from `blob`, make every context of it, and collect garbage."""
+    with _everything(blob) as isolate:
+        isolate.low_memory_notification()  # what is wrong in a heap may show only when V8 goes through all of it
+
+
+def heap_of_everything(blob: StartupData) -> dict[str, Any]:
+    """What is in the heap of an isolate with every context of `blob`."""
+    from v8snap import heap_summary
+
+    with _everything(blob) as isolate:
+        return heap_summary.summarize(isolate)
+
+
+@contextlib.contextmanager
+def _everything(blob: StartupData) -> Iterator[_v8.Isolate]:
+    """An isolate with every context of `blob`."""
     stand_ins = dict.fromkeys(blob.external_references, print)
     with _v8.Isolate(blob, external_references=stand_ins) as isolate:
         contexts = [isolate.new_context(which) for which in (None, *range(blob.context_count - 1))]
-        isolate.low_memory_notification()  # what is wrong in a heap may show only when V8 goes through all of it
+        yield isolate
         for context in contexts:
             context.close()

@@ -1,4 +1,4 @@
-"""The command line, ``v8snap``: click for the commands, rich for what they show."""
+"""``v8snap bench``."""
 
 from __future__ import annotations
 
@@ -16,68 +16,12 @@ from rich.table import Table
 import v8snap
 from v8snap import bench, demo
 
-__all__ = ["main"]
-
-ERROR = 1
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(v8snap.__version__, message=f"v8snap %(version)s, V8 {v8snap.v8_version()}")
-def main() -> None:
-    """Build, keep, inspect and start from V8 startup snapshots."""
-
-
-@main.command("demo")
-@click.option("--program", "-p", "programs", multiple=True, type=click.Choice(list(demo.PROGRAMS)), help="Only these.")
-@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Fresh processes for each way.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of a table.")
-def demo_command(programs: tuple[str, ...], rounds: int, as_json: bool) -> None:
-    """Measure what a snapshot saves, on real programs.
-
-    Builds snapshots of the TypeScript compiler, Babel and React's server renderer, then starts each in fresh processes
-    from its scripts, from its snapshot and from its warmed snapshot, and checks every result.
-
-    Example: v8snap demo -p typescript --rounds 9
-    """
-    progress_console = Console(stderr=True)
-    results = []
-    try:
-        with progress_console.status("starting") as status:
-            for result in demo.run_demo(list(programs or demo.programs_present()), rounds, status.update):
-                results.append(result)
-                progress_console.print(f"{result['title']}: measured, all results right")
-    except (demo.DemoError, v8snap.V8SnapError) as error:
-        progress_console.print(str(error), style="red", highlight=False, markup=False)
-        raise SystemExit(ERROR) from None
-    if as_json:
-        click.echo(json.dumps(results, indent=2))
-    else:
-        Console(width=None if Console().is_terminal else 110).print(_demo_table(results, rounds))
-
-
-def _demo_table(results: list[dict[str, Any]], rounds: int) -> Table:
-    table = Table(
-        title=f"From start to first result in a new process (V8 {v8snap.v8_version()})",
-        caption=f"ms, median of {rounds} processes for each way, taken in turn. load: read and run the scripts, "
-        "or read and check the blob's file. faster: total of the scripts over this total.",
-    )
-    table.add_column("program")
-    table.add_column("start from")
-    for step in ("load", "isolate", "context", "first call", "total", "MB", "faster"):
-        table.add_column(step, justify="right")
-    for result in results:
-        for number, (way, row) in enumerate(result["ways"].items()):
-            times = [f"{row['medians'][step]:.1f}" for step in ("load", "isolate", "context", "call", "total")]
-            size = f"{row['bytes'] / 1e6:.1f}"
-            table.add_row(result["title"] if number == 0 else "", way, *times, size, f"{row['ratio']:.1f}x")
-        table.add_section()
-    return table
-
+__all__ = ["command"]
 
 MOST_FUNCTIONS = 20
 
 
-@main.command("bench")
+@click.command("bench")
 @click.argument("scripts", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--warmup",
@@ -95,7 +39,7 @@ MOST_FUNCTIONS = 20
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Fresh processes for each way.")
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of tables.")
 @click.option("--budgets", is_flag=True, help="Without scripts: only v8snap's own limits.")
-def bench_command(
+def command(
     scripts: tuple[Path, ...],
     warmup: Path | None,
     call: Path | None,
@@ -117,12 +61,8 @@ def bench_command(
     if not scripts:
         raise SystemExit(_own_benchmarks(budgets))
     console = Console(stderr=True)
-    try:
-        with console.status("starting") as status:
-            result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
-    except (demo.DemoError, v8snap.V8SnapError, ValueError, ImportError, OSError) as error:
-        console.print(str(error), style="red", highlight=False, markup=False)
-        raise SystemExit(ERROR) from None
+    with console.status("starting") as status:
+        result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
     if as_json:
         functions = [asdict(function) for function in result["uncompiled"]]
         click.echo(json.dumps({**result, "uncompiled": functions}, indent=2))

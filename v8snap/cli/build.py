@@ -1,0 +1,135 @@
+"""``v8snap build``."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from v8snap.cli import failures
+from v8snap.cli.common import FILE, host_option, json_option, print_json, read_key, timeout_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["command"]
+
+
+def _contexts(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, list[Path]]:
+    """NAME=FILE; a name that is given again gets one more file."""
+    contexts: dict[str, list[Path]] = {}
+    for value in values:
+        name, equals, file = value.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(f"{value!r} is not NAME=FILE", ctx, parameter)
+        contexts.setdefault(name, []).append(FILE.convert(file, parameter, ctx))
+    return contexts
+
+
+@click.command("build")
+@click.argument("scripts", nargs=-1, type=FILE)
+@click.option(
+    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
+)
+@click.option("--warmup", "-w", type=FILE, help="JavaScript with typical calls: the functions it uses are compiled.")
+@click.option(
+    "--context",
+    "-c",
+    "contexts",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_contexts,
+    help="An added context and a script that runs in it; again with the same name for more scripts.",
+)
+@click.option("--module", "-m", "modules", multiple=True, type=FILE, help="An ES module; they may import one another.")
+@host_option("A host object that the scripts find: console, timers, encoding, url, ...")
+@click.option(
+    "--external", multiple=True, metavar="NAME", help="A global function that whoever loads the snapshot brings along."
+)
+@click.option("--clear", is_flag=True, help="Drop compiled functions: a smaller file, a slower first call.")
+@click.option("--deterministic", is_flag=True, help="The same bytes each time.")
+@click.option("--sign-key-file", "key_file", type=FILE, help="Sign the file with these bytes, by HMAC-SHA256.")
+@timeout_option
+@click.option("--heap-limit", type=click.IntRange(1), metavar="MB", help="Stop JavaScript whose heap grows beyond.")
+@json_option
+def command(
+    scripts: tuple[Path, ...],
+    output: Path,
+    warmup: Path | None,
+    contexts: dict[str, list[Path]],
+    modules: tuple[Path, ...],
+    host: tuple[str, ...],
+    external: tuple[str, ...],
+    clear: bool,
+    deterministic: bool,
+    key_file: Path | None,
+    timeout: float | None,
+    heap_limit: int | None,
+    as_json: bool,
+) -> None:
+    """Run scripts in their order and keep what they leave in memory as a snapshot.
+
+    It is built in a helper process, and loaded there before the file is written.
+
+    Example: v8snap build lib.js app.js -o app.v8snap --warmup calls.js --host console
+    """
+    if not scripts and not modules and not contexts:
+        raise click.UsageError("give scripts, --module or --context")
+    key = read_key(key_file)
+    import v8snap
+
+    code = v8snap.FunctionCodeHandling.CLEAR if clear else v8snap.FunctionCodeHandling.KEEP
+    began = time.monotonic()
+    files = len(scripts) + len(modules) + sum(map(len, contexts.values()))
+    with _progress(files + 2 + (warmup is not None)) as on_phase:  # create, load
+        blob = v8snap.build(
+            scripts,
+            warmup=None if warmup is None else warmup.read_text(encoding="utf-8"),
+            modules=modules,
+            contexts=contexts,
+            function_code=code,
+            external_references=external,
+            host=host,
+            deterministic=deterministic,
+            timeout=timeout,
+            heap_limit=None if heap_limit is None else heap_limit * 2**20,
+            on_phase=on_phase,
+        )
+        blob.save(output, key=key)
+    seconds = time.monotonic() - began
+    facts = {
+        "path": str(output),
+        "bytes": len(blob),
+        "v8_version": blob.v8_version,
+        "contexts": list(blob.context_names),
+        "scripts": list(blob.scripts),
+        "external_references": list(blob.external_references),
+        "signed": key is not None,
+        "seconds": round(seconds, 3),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        click.echo(f"{output}: {len(blob):,} bytes of {len(blob.scripts)} scripts in {seconds:.1f} s", err=True)
+
+
+@contextlib.contextmanager
+def _progress(steps: int) -> Iterator[Callable[[str], None]]:
+    """A bar on a terminal; what is given takes each phase."""
+    console = failures.console()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("start", total=steps)
+        begun: list[str] = []
+
+        def on_phase(phase: str) -> None:
+            if begun and phase == begun[0]:
+                begun.clear()  # it is built once more, under another seed
+            progress.update(task, description=failures.printable(phase), completed=min(len(begun), steps))
+            begun.append(phase)
+
+        yield on_phase
