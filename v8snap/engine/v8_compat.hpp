@@ -7,9 +7,15 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <type_traits>
 #include <vector>
+
+namespace v8 {
+class QueryObjectPredicate;  // defined by some
+}
 
 namespace v8snap::compat {
 
@@ -286,29 +292,55 @@ inline void settle_buffers(v8::Isolate* isolate, bool forget) {
   v8_query_objects(isolate->GetCurrentContext(), &predicate, nullptr);
 }
 #else
+using v8::QueryObjectPredicate;
+
 inline void settle_buffers(v8::Isolate*, bool) {}
 #endif
 
-// Whether dropping functions' code is wrong for what is in the heap. V8 10 compiles the function that gives an object
-// its class's fields together with the class; where its code was dropped, it is compiled alone, with a wrong scope, of
-// which V8 dies in some programs. Inside a context.
-inline bool needs_function_code(v8::Isolate* isolate) {
+template <class T, class = void>
+struct IsDefined : std::false_type {};
+template <class T>
+struct IsDefined<T, decltype(void(sizeof(T)))> : std::true_type {};
+
+// Has all JavaScript objects of the heap visited, inside a context. False where V8 offers no way: 11 has one in some
+// builds.
+template <class Predicate, class Profiler = v8::HeapProfiler>
+bool visit_objects(v8::Isolate* isolate, const std::function<void(v8::Local<v8::Object>)>& visit) {
+  if constexpr (!IsDefined<Predicate>::value) {
+    (void)isolate, (void)visit;
+    return false;
+  } else {
+    struct Visitor final : Predicate {
+      explicit Visitor(const std::function<void(v8::Local<v8::Object>)>& function) : visit(function) {}
+      bool Filter(v8::Local<v8::Object> object) override {
+        visit(object);
+        return false;
+      }
+      const std::function<void(v8::Local<v8::Object>)>& visit;
+    } visitor(visit);
 #if V8_MAJOR_VERSION < 11
-  struct Look final : QueryObjectPredicate {
-    explicit Look(v8::Isolate* where)
-        : isolate(where), name(v8::String::NewFromUtf8Literal(where, "<instance_members_initializer>")) {}
-    bool Filter(v8::Local<v8::Object> object) override {
-      v8::HandleScope handles(isolate);
-      found = found || (object->IsFunction() && object.As<v8::Function>()->GetName()->StrictEquals(name));
-      return false;
-    }
-    v8::Isolate* isolate;
-    v8::Local<v8::String> name;
-    bool found = false;
-  } look(isolate);
-  if (&v8_query_objects == nullptr) return true;
-  v8_query_objects(isolate->GetCurrentContext(), &look, nullptr);
-  return look.found;
+    if (&v8_query_objects == nullptr) return false;
+    v8_query_objects(isolate->GetCurrentContext(), &visitor, nullptr);
+#else
+    std::vector<v8::Global<v8::Object>> none;
+    static_cast<Profiler*>(isolate->GetHeapProfiler())->QueryObjects(isolate->GetCurrentContext(), &visitor, &none);
+#endif
+    return true;
+  }
+}
+
+// Whether dropping functions' code is wrong for what is in the heap. V8 10 and 11 compile the function that gives an
+// object its class's fields together with the class; where its code was dropped, it is compiled alone, with a wrong
+// scope, of which V8 dies in some programs. Inside a context.
+inline bool needs_function_code(v8::Isolate* isolate) {
+#if V8_MAJOR_VERSION < 12
+  v8::Local<v8::String> name = v8::String::NewFromUtf8Literal(isolate, "<instance_members_initializer>");
+  bool found = false;
+  const bool looked = visit_objects<QueryObjectPredicate>(isolate, [&](v8::Local<v8::Object> object) {
+    v8::HandleScope handles(isolate);
+    found = found || (object->IsFunction() && object.As<v8::Function>()->GetName()->StrictEquals(name));
+  });
+  return found || !looked;
 #else
   (void)isolate;
   return false;
@@ -318,29 +350,9 @@ inline bool needs_function_code(v8::Isolate* isolate) {
 // A live function of each script. Inside a context; versions that offer no way to look for objects give none.
 inline std::map<int, v8::Local<v8::Function>> function_by_script(v8::Isolate* isolate) {
   std::map<int, v8::Local<v8::Function>> found;
-#if V8_MAJOR_VERSION >= 12
-  using Predicate = v8::QueryObjectPredicate;
-#elif V8_MAJOR_VERSION < 11
-  using Predicate = QueryObjectPredicate;
-#else
-  (void)isolate;
-#endif
-#if V8_MAJOR_VERSION >= 12 || V8_MAJOR_VERSION < 11
-  struct Note final : Predicate {
-    explicit Note(std::map<int, v8::Local<v8::Function>>& where) : functions(where) {}
-    bool Filter(v8::Local<v8::Object> object) override {
-      if (object->IsFunction()) functions.emplace(object.As<v8::Function>()->ScriptId(), object.As<v8::Function>());
-      return false;
-    }
-    std::map<int, v8::Local<v8::Function>>& functions;
-  } note(found);
-#endif
-#if V8_MAJOR_VERSION >= 12
-  std::vector<v8::Global<v8::Object>> none;
-  isolate->GetHeapProfiler()->QueryObjects(isolate->GetCurrentContext(), &note, &none);
-#elif V8_MAJOR_VERSION < 11
-  if (&v8_query_objects != nullptr) v8_query_objects(isolate->GetCurrentContext(), &note, nullptr);
-#endif
+  visit_objects<QueryObjectPredicate>(isolate, [&found](v8::Local<v8::Object> object) {
+    if (object->IsFunction()) found.emplace(object.As<v8::Function>()->ScriptId(), object.As<v8::Function>());
+  });
   return found;
 }
 
