@@ -49,7 +49,7 @@ def main():
 {program}
 
 try:
-    main(" ".join(sys.argv[1:]))
+    main()
 except Exception as error:
     print(type(error).__name__)
 else:
@@ -146,4 +146,4 @@ def main(words):
 
 
 if __name__ == "__main__":
-    main()
+    main(" ".join(sys.argv[1:]))

@@ -230,6 +230,8 @@ print(ctx.eval("3"))
 @pytest.mark.parametrize("end", ["pass", "sys.exit(3)"])
 def test_a_handler_forks_while_its_thread_waits(child_ok, end):
     code = f"""
+import warnings
+warnings.simplefilter("ignore")  # that a child is forked beside threads
 children = []
 def handle(*_):
     children.append(os.fork())
