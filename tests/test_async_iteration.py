@@ -278,3 +278,55 @@ def test_a_python_generator_without_a_loop_or_in_a_snapshot():
             creator.context.globals["numbers"] = numbers()
         numbers_in_it = creator.context.eval("(async function* () { yield 1; yield Promise.resolve(2) })()")
         assert asyncio.run(collect(numbers_in_it)) == [1, 2]
+
+
+def test_the_loop_never_waits_for_what_only_it_can_stop(child_ok):
+    """Endless scripts without a timeout, cancelled by the loop, beside all else that a loop does with the isolate."""
+    code = """
+        import asyncio, collections, v8snap
+        ctx = v8snap.Isolate().new_context(host=("timers",))
+        ctx.isolate.on_unhandled_rejection = lambda error: None
+        async def fetch(x):
+            await asyncio.sleep(0.001 * x)
+            return x
+        ctx.globals["fetch"] = fetch
+        numbers = ctx.eval('''({async *[Symbol.asyncIterator]() {
+            for (let i = 0;; i++) yield await fetch(i % 2)
+        }})''')
+        total = ctx.eval("async () => { let s = 0; for (let i = 0; i < 4; i++) s += await fetch(i); return s }")
+        async def endless():
+            await asyncio.wait_for(ctx.eval_async("for (;;);"), 0.02)
+        async def endless_awaits():
+            await asyncio.wait_for(ctx.eval_async("(async () => { for (;;) await fetch(1) })()"), 0.05)
+        async def iterate():
+            seen = []
+            async for number in numbers:
+                seen.append(number)
+                if len(seen) == 4:
+                    return str(seen)
+        async def call():
+            return await total.call_async()
+        async def wait():
+            return await promises.pop()
+        promises = []
+        async def one(work):
+            try:
+                return await work()
+            except TimeoutError as error:
+                return type(error).__name__
+        async def main():
+            promises[:] = [total() for _ in range(30)]
+            for _ in range(5):
+                works = [endless, endless_awaits, iterate, call, wait] * 6
+                seen = await asyncio.gather(*map(one, works))
+                assert collections.Counter(map(str, seen)) == {"TimeoutError": 12, "[0, 1, 0, 1]": 6, "6": 12}, seen
+            works = [endless, endless_awaits, iterate, call] * 6
+            tasks = [asyncio.create_task(one(work)) for work in works]
+            await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        asyncio.run(main())
+        print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code) == "2\n"

@@ -175,7 +175,7 @@ def test_another_thread_runs_beside_a_long_copy(ctx):
 
     thread = threading.Thread(target=count)
     thread.start()
-    for copy in (data.to_py, lambda: ctx.to_js(copied)):
+    for copy in (data.to_py, lambda: ctx.to_js(copied), lambda: ctx.to_js(set(range(500_000)))):
         before = seen[0]
         copy()
         assert seen[0] > before
@@ -212,6 +212,37 @@ def test_signals_are_heard_in_a_long_copy(child_ok):
         print(ctx.eval("1"))
     """
     assert child_ok(code).split() == ["heard", "heard", "1"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "[k + 0.5 for k in range(1_000_000)]",
+        "[[k] for k in range(300_000)]",
+        "set(range(500_000))",
+        "{k: k for k in range(500_000)}",
+        "[{True: 1}, *[[k] for k in range(300_000)]]",
+    ],
+)
+def test_data_that_a_signals_handler_empties(child_ok, data):
+    code = f"""
+        import signal, v8snap
+        ctx = v8snap.Isolate().new_context()
+        heard = []
+        def alarm(*_):
+            heard.append(data.clear())
+        signal.signal(signal.SIGALRM, alarm)
+        for milliseconds in (1, 5, 20, 50):
+            data = {data}
+            signal.setitimer(signal.ITIMER_REAL, milliseconds / 1000)
+            try:
+                ctx.to_js(data)
+            except v8snap.ConversionError:
+                pass
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        print(len(heard) > 0, ctx.eval("1"))
+    """
+    assert child_ok(code) == "True 1\n"
 
 
 @pytest.mark.parametrize("copy", ["data.to_py()", "ctx.to_js(copied)"])

@@ -11,19 +11,28 @@ from v8snap import _v8, errors, promises
 from v8snap.values import undefined
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 
-    from v8snap._v8 import Context, JSObject
+    from v8snap._v8 import Context, JSObject, JSPromise
 
 __all__ = ["iterable_for", "iterate"]
 
 
-async def iterate(context: Context, iterator: JSObject, is_async: bool) -> AsyncGenerator[Any]:
+def iterate(context: Context, start: Callable[[], tuple[JSObject, bool]]) -> AsyncGenerator[Any]:
     """What a JavaScript iterator gives, each awaited; it is closed where Python stops early.
 
-    `is_async`: it gives promises of steps. If not, it gives steps with values that may be promises.
+    `start` gives the iterator, and whether it gives promises of steps. If not, it gives steps with values that may be
+    promises. Where the loop can't use the isolate now, it is asked with the first step.
     """
+    if promises.is_free(context.isolate):
+        started = start()
+        return _iterate(context, lambda: started)
+    return _iterate(context, start)
+
+
+async def _iterate(context: Context, start: Callable[[], tuple[JSObject, bool]]) -> AsyncGenerator[Any]:
     isolate = context.isolate
+    iterator, is_async = await promises.ask(isolate, start)
     ended = waiting = False
     try:
         while True:
@@ -60,15 +69,20 @@ async def _close(context: Context, iterator: JSObject, waits: bool) -> None:
         if waits:
             await _awaited(context, closing)
         elif isinstance(closing, _v8.JSPromise):
-            closing._when_settled(lambda *_: None)  # its rejection is nobody's matter
+            # Its rejection is nobody's matter.
+            await promises.ask(context.isolate, lambda: closing._when_settled(lambda *_: None))
 
 
 async def _awaited(context: Context, value: Any) -> Any:
     """As JavaScript's ``await``, also of what only has a ``then``."""
-    if isinstance(value, _v8.JSObject) and not isinstance(value, _v8.JSPromise):
+
+    def promise_of_it() -> JSPromise:
         promise = context._new_promise()
         promise._resolve(value)
-        value = promise
+        return promise
+
+    if isinstance(value, _v8.JSObject) and not isinstance(value, _v8.JSPromise):
+        value = await promises.ask(context.isolate, promise_of_it)
     return await promises.wait(value) if isinstance(value, _v8.JSPromise) else value
 
 

@@ -21,7 +21,46 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context, Isolate, JSPromise
 
-__all__ = ["ask", "call_async", "current_loop", "promise_for", "report_rejection", "runner_for_timers", "wait"]
+__all__ = [
+    "ask",
+    "call_async",
+    "current_loop",
+    "is_free",
+    "promise_for",
+    "report_rejection",
+    "runner_for_timers",
+    "wait",
+]
+
+
+class _AtWork:
+    """Which isolates have calls in threads: their JavaScript may be endless, and only the loop stops it.
+
+    Who waits for such an isolate on the loop would wait for good, even where it is free at this moment.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: weakref.WeakKeyDictionary[Isolate, int] = weakref.WeakKeyDictionary()
+
+    def begin(self, isolate: Isolate, running: asyncio.Future[Any]) -> None:
+        self._add(isolate, 1)
+        running.add_done_callback(lambda _: self._add(isolate, -1))
+
+    def _add(self, isolate: Isolate, change: int) -> None:
+        with self._lock:
+            self._counts[isolate] = self._counts.get(isolate, 0) + change
+
+    def on(self, isolate: Isolate) -> bool:
+        return self._counts.get(isolate, 0) > 0
+
+
+_at_work = _AtWork()
+
+
+def is_free(isolate: Isolate) -> bool:
+    """Whether the loop can use it now."""
+    return not isolate._busy and not _at_work.on(isolate)
 
 
 class _Call:
@@ -52,6 +91,7 @@ class _Call:
             start, self._active = not self._active, True
         if start:
             self._running = self.loop.run_in_executor(None, self._context.copy().run, self._work)
+            _at_work.begin(self.isolate, self._running)
 
     async def run(self, piece: Callable[[], Any]) -> Any:
         """The same; what comes of it."""
@@ -118,6 +158,11 @@ GRACE = 1.0
 #: The call that Python code called by JavaScript is in, also in its thread.
 _call: contextvars.ContextVar[_Call | None] = contextvars.ContextVar("v8snap_call", default=None)
 
+#: The loop that a thread of its executor works for, where that isn't for a call.
+_loop_of_thread: contextvars.ContextVar[asyncio.AbstractEventLoop | None] = contextvars.ContextVar(
+    "v8snap_loop", default=None
+)
+
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
@@ -127,9 +172,9 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def current_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the call that is around, or else the one that runs in this thread."""
+    """The loop of the call that is around, or else the one that runs in this thread or that it works for."""
     call = _call.get()
-    return _running_loop() if call is None else call.loop
+    return _running_loop() or _loop_of_thread.get() if call is None else call.loop
 
 
 def runner_for_timers() -> Callable[[Callable[[], object]], object] | None:
@@ -174,7 +219,7 @@ class _Pump:
         isolate = self._isolate()
         if isolate is None or isolate.closed or not self._waiting:
             return
-        working = not isolate._busy and isolate.run_pending_tasks(wait=0)
+        working = is_free(isolate) and isolate.run_pending_tasks(wait=0)
         self._pause = self.LEAST_PAUSE if working else min(2 * self._pause, self.MOST_PAUSE)
         if self._waiting and self._handle is None:
             self._handle = self.loop.call_later(self._pause, self._turn)
@@ -192,9 +237,16 @@ def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
 
 async def ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
     """Ask V8 something short: in another thread where the isolate is in use, as the loop doesn't wait for it."""
-    if not isolate.closed and isolate._busy:
-        return await asyncio.get_running_loop().run_in_executor(None, question)
+    if not isolate.closed and not is_free(isolate):
+        return await _in_thread(asyncio.get_running_loop(), question)
     return question()
+
+
+def _in_thread(loop: asyncio.AbstractEventLoop, work: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+    """Have it run in a thread of the loop's executor; Python code that it calls belongs to the loop."""
+    context = contextvars.copy_context()
+    context.run(_loop_of_thread.set, loop)
+    return loop.run_in_executor(None, functools.partial(context.run, work, *arguments))
 
 
 async def wait(promise: JSPromise, call: _Call | None = None) -> Any:
@@ -259,8 +311,8 @@ def _settle_soon(promise: JSPromise, call: _Call | None, task: asyncio.Future[An
         _ = task.cancelled() or task.exception()  # so that asyncio knows it was looked at
     elif call is not None and not call.over:
         call.run_soon(functools.partial(_settle, promise, task))
-    elif promise._isolate._busy:
-        task.get_loop().run_in_executor(None, _settle, promise, task)
+    elif not is_free(promise._isolate):
+        _in_thread(task.get_loop(), _settle, promise, task)
     else:
         _settle(promise, task)
         # Once nothing here has the promise any more: nobody may handle its rejection.
@@ -268,7 +320,7 @@ def _settle_soon(promise: JSPromise, call: _Call | None, task: asyncio.Future[An
 
 
 def _visit(isolate: Isolate) -> None:
-    if not isolate.closed and not isolate._busy:
+    if not isolate.closed and is_free(isolate):
         isolate._visit()
 
 

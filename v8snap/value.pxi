@@ -117,13 +117,18 @@ cdef class JSObject(JSValue):
 
     def __aiter__(self):
         from v8snap import async_iteration
+        self._ptr()  # or it is closed
+        return async_iteration.iterate(self._context, self._async_iterator)
+
+    def _async_iterator(self):
+        """Its iterator, and whether that is an async one: (JSObject, bool)."""
         cdef PyObject* iterator = self._ptr().async_iterator()
-        is_async = iterator != NULL
-        if iterator == NULL:
-            iterator = self._ptr().iterator()
+        if iterator != NULL:
+            return _take(iterator), True
+        iterator = self._ptr().iterator()
         if iterator == NULL:
             raise TypeError(f"{self!r} has neither an async iterator nor a plain one")
-        return async_iteration.iterate(self._context, _take(iterator), is_async)
+        return _take(iterator), False
 
     def __bool__(self):
         return True

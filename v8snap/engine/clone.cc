@@ -358,7 +358,7 @@ class CloneReader {
   // Others see the garbage collector as they left it.
   void breathe() {
     no_collections_.reset();
-    take_breath(context_);
+    take_breath_in_run(context_);
     no_collections_.emplace();
   }
 

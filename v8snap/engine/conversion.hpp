@@ -26,8 +26,10 @@ inline bool is_primitive(v8::Local<v8::Value> value) { return !value->IsObject()
 
 // JavaScript threw or is to stop: the TryCatch around a copy has it.
 class Pending {};
-// In the middle of a long copy: other threads may have the GIL, Ctrl-C and terminate() are heard.
+// In the middle of a long copy: other threads may have the GIL, Ctrl-C is heard. Python code may run.
 void take_breath(ContextImpl& context);
+// terminate() and timeouts are heard as well; throws Pending.
+void take_breath_in_run(ContextImpl& context);
 constexpr uint32_t kBreath = 1u << 16;  // values between two of them
 
 // The same copy as `slow_copy` makes, made by way of V8's serialised form; null where that has no place for something

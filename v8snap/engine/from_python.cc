@@ -51,6 +51,7 @@ FromPython::FromPython(ContextImpl& context)
     : context_(context), isolate_(context.isolate().v8), local_(isolate_->GetCurrentContext()) {}
 
 v8::Local<v8::Value> FromPython::convert(PyObject* object) {
+  if (++values_ % kBreath == 0) take_breath(context_);
   if (object == Py_None) return v8::Null(isolate_);
   if (object == proxy_hooks().undefined) return v8::Undefined(isolate_);
   if (PyBool_Check(object)) return v8::Boolean::New(isolate_, object == Py_True);

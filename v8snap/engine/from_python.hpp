@@ -13,6 +13,7 @@ class FromPython {
  public:
   explicit FromPython(ContextImpl& context);
 
+  // May run Python code, which may change whatever contains it.
   v8::Local<v8::Value> convert(PyObject* object);
 
   // What is neither a primitive, a proxy nor a container: either a value, or another object to convert in its place.
@@ -63,6 +64,7 @@ class FromPython {
   std::vector<Other> repeated_;
   size_t next_repeated_ = 0;
   JsonText* text_ = nullptr;
+  uint32_t values_ = 0;
 };
 
 }  // namespace v8snap

@@ -129,9 +129,7 @@ v8::MaybeLocal<v8::Value> JsonText::convert(PyObject* object) {
 void JsonText::value(PyObject* object) {
   if (++values_ % kBreath == 0) {
     look_at_room();
-    const bool raised = PyErr_CheckSignals() < 0;
-    end_forked_child(one_by_one_.context().isolate());
-    if (raised) throw PythonError();
+    take_breath(one_by_one_.context());
   }
   if (PyUnicode_Check(object)) return string(object);
   if (object == Py_None) return text_.put("null");
@@ -213,10 +211,11 @@ v8::Local<v8::Object> JsonText::row(PyObject* sequence) {
     return v8::Array::New(isolate_, strings.data(), strings.size());
   }
   v8::Local<v8::Array> array = v8::Array::New(isolate_, static_cast<int>(std::min(length, kMostHandles)));
-  for (Py_ssize_t i = 0; i < length; ++i) {
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(sequence); ++i) {
     v8::HandleScope handles(isolate_);
+    PyRef item = PyRef::borrow(PySequence_Fast_GET_ITEM(sequence, i));
     one_by_one_.put(
-        array->CreateDataProperty(one_by_one_.local(), static_cast<uint32_t>(i), one_by_one_.convert(items[i])));
+        array->CreateDataProperty(one_by_one_.local(), static_cast<uint32_t>(i), one_by_one_.convert(item.get())));
   }
   return array;
 }

@@ -120,7 +120,7 @@ class DeepCopy {
     if (length_of(array) > kMostElements) throw_conversion("the array is too long for a list");
     // Asked anew each time: a getter may have shortened it.
     for (uint32_t i = 0; i < length_of(array); ++i) {
-      if (i % kBreath == kBreath - 1) take_breath(context_);
+      if (i % kBreath == kBreath - 1) take_breath_in_run(context_);
       v8::Local<v8::Value> element;
       if (!array->Get(local_, i).ToLocal(&element)) throw Pending();
       checked(PyList_Append(into, copy(element).get()));

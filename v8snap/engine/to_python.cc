@@ -107,6 +107,10 @@ void take_breath(ContextImpl& context) {
   const bool raised = PyErr_CheckSignals() < 0;
   end_forked_child(context.isolate());
   if (raised) throw PythonError();
+}
+
+void take_breath_in_run(ContextImpl& context) {
+  take_breath(context);
   if (context.isolate().stop_reason != StopReason::kNone) throw Pending();
 }
 
