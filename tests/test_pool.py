@@ -407,7 +407,7 @@ def test_closing(blob):
         with pytest.raises(v8snap.ClosedError):
             use()
     assert pool.statistics().isolates == 0
-    pool.low_memory_notification()
+    pool.clear()
 
 
 def test_a_pool_that_is_dropped_takes_its_isolates_along(blob):
@@ -451,18 +451,20 @@ def test_a_finalizer_gives_back_in_the_middle_of_the_pools_own_work(blob):
 # ---------------------------------------------------------------- memory and statistics
 
 
-def test_fill_and_low_memory_notification(blob):
+def test_filling_and_clearing(blob):
     with IsolatePool(blob, 3) as pool:
         pool.fill()
         now = pool.statistics()
         assert (now.isolates, now.made, now.requests, now.in_use) == (3, 3, 0, 0)
         with pool.context() as ctx:
-            ctx.eval("var all = []; for (let i = 0; i < 3e5; i++) all.push({i})")
-            isolate = ctx.isolate
-        before = isolate.heap_statistics()["used_heap_size"]
-        pool.low_memory_notification()
-        assert isolate.heap_statistics()["used_heap_size"] < before - 5e6
-        assert pool.statistics().isolates == 3
+            pool.clear()
+            assert ctx.globals["visit"]() == 1
+            assert pool.statistics().isolates == 1
+        pool.clear()
+        now = pool.statistics()
+        assert (now.isolates, now.made, now.replaced) == (0, 3, {"cleared": 3})
+        with pool.context() as ctx:
+            assert ctx.globals["visit"]() == 1
 
 
 def test_a_process_ends_whatever_its_pool_is_doing(child_ok):
