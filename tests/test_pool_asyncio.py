@@ -101,11 +101,13 @@ def test_who_waits_on_a_loop_that_ended_is_passed_over(pool):
         loop.run_forever()
         loop.close()
         assert pool.statistics().waiting == 1
-    with pool.context() as ctx:
-        assert ctx.globals["visit"]() == 1
-    assert (pool.statistics().in_use, pool.statistics().gave_up) == (0, 1)
     task._log_destroy_pending = False
-    task.get_coro().close()
+    task.get_coro().close()  # nor does it give back what it didn't get
+    assert (pool.statistics().in_use, pool.statistics().gave_up) == (0, 1)
+    with pool.context(), pool.context() as ctx:
+        assert ctx.globals["visit"]() == 1
+        with pytest.raises(v8snap.PoolTimeoutError), pool.context(wait=0):
+            pass
 
 
 def test_a_cancelled_request_leaves_a_clean_pool(pool):

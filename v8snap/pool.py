@@ -56,7 +56,8 @@ class PoolStatistics:
     replaced : mapping of str to int
         Isolates that were closed after use, by reason: ``"timeout"``, ``"memory"``, ``"terminated"``, ``"interrupted"``
         (JavaScript was stopped in the middle), ``"closed"``, ``"left_open"`` (something of the isolate besides the
-        request's context was open still), ``"max_uses"``, ``"error"`` (closing the context failed).
+        request's context was open still), ``"max_uses"``, ``"cleared"`` (by `IsolatePool.clear`), ``"error"``
+        (closing the context failed).
     """
 
     size: int
@@ -170,9 +171,9 @@ class IsolatePool:
         -------
         PoolContext
             Entering its block gives the `Context` and raises `PoolTimeoutError` where none came free in time, or where
-            this very thread has all of them; `ClosedError` where the pool is closed; and what `Isolate` and
-            `Isolate.new_context` raise. Leaving it closes the context; JavaScript that another thread still runs in it
-            is terminated.
+            this very thread has all of them and would wait without limit; `ClosedError` where the pool is closed; and
+            what `Isolate` and `Isolate.new_context` raise. Leaving it closes the context; JavaScript that another
+            thread still runs in it is terminated.
         """
         return PoolContext(self, which, self._wait if wait is None else _checked_wait(wait))
 
@@ -223,18 +224,11 @@ class IsolatePool:
                 replaced=dict(self._replaced),
             )
 
-    def low_memory_notification(self) -> None:
-        """Collect garbage as thoroughly as V8 can, in the isolates that are free now; one after the other.
-
-        V8 collects by itself while requests come; a pool that rests keeps what its last requests needed. Takes some
-        milliseconds and more for each isolate, in which requests have the others.
-        """
-        self._visit_idle(_collect)
-
     def fill(self) -> None:
         """Make the isolates that are missing, so that no request has to wait for one to be made.
 
-        For the start of a server, after it has forked its workers: from here on V8 is started in this process.
+        For the start of a server, after it has forked its workers: from here on V8 is started in this process. They
+        count as this thread's; short calls from other threads take longer in them.
 
         Raises
         ------
@@ -245,6 +239,10 @@ class IsolatePool:
         if self._closed:
             raise ClosedError("this pool is closed")
         self._visit_idle(self._isolate_of)
+
+    def clear(self) -> None:
+        """Close the isolates that are free, to give back what memory they have; requests that come make new ones."""
+        self._visit_idle(self._clear)
 
     def __repr__(self) -> str:
         if self._closed:
@@ -276,7 +274,9 @@ class IsolatePool:
 
     def _visit_idle(self, visit: Callable[[_Seat], object]) -> None:
         """Call `visit` with each seat that is free, one after the other; nobody gets that one meanwhile."""
-        for seat in list(self._seats):
+        with self._lock:
+            idle = list(self._idle)
+        for seat in idle:
             with self._lock:
                 if seat not in self._idle:
                     continue
@@ -287,15 +287,19 @@ class IsolatePool:
             finally:
                 self._give_back(seat, None)
 
-    def _queue(self, thread: int, wake: Callable[[], object]) -> _Waiter:
-        waiter = _Waiter(thread, wake)
+    def _clear(self, seat: _Seat) -> None:
+        if seat.isolate is not None:
+            seat.retire()
+            with self._lock:
+                self._replaced["cleared"] += 1
+
+    def _queue(self, waiter: _Waiter) -> None:
         with self._lock:
             if self._closed:
                 raise ClosedError("this pool is closed")
             self._counts["waited"] += 1
             self._waiters.append(waiter)
             self._serve()  # what came free before it stood in the queue
-        return waiter
 
     def _serve(self) -> None:
         """Give free seats to who waits, with the lock."""
@@ -304,8 +308,9 @@ class IsolatePool:
             waiter.seat = self._assign(waiter.thread)
             if not waiter.wake():  # its loop is gone, and so is it
                 self._counts["gave_up"] += 1
-                waiter.seat.holder = None
-                self._idle.append(waiter.seat)
+                seat, waiter.seat = waiter.seat, None
+                seat.holder = None
+                self._idle.append(seat)
 
     def _seat_of(self, waiter: _Waiter, limit: float | None) -> _Seat:
         """The seat of who has waited, or why there is none."""
@@ -331,12 +336,13 @@ class IsolatePool:
         seat = self._take(thread)
         if seat is not None:
             return seat
-        if all(each.holder == thread for each in self._seats):
+        if limit is None and all(each.holder == thread for each in self._seats):
             raise PoolTimeoutError(f"this thread has all {self._size} isolates itself and would wait for ever")
         gate = threading.Lock()
         gate.acquire()
-        waiter = self._queue(thread, lambda: _let_go(gate))
+        waiter = _Waiter(thread, lambda: _let_go(gate))
         try:
+            self._queue(waiter)
             gate.acquire(timeout=-1 if limit is None else limit)
         except BaseException:  # Ctrl-C
             self._leave(waiter)
@@ -352,8 +358,9 @@ class IsolatePool:
 
         loop = asyncio.get_running_loop()
         woken = loop.create_future()
-        waiter = self._queue(thread, lambda: _wake(loop, woken))
+        waiter = _Waiter(thread, lambda: _wake(loop, woken))
         try:
+            self._queue(waiter)
             await asyncio.wait([woken], timeout=limit)
         except BaseException:  # cancelled
             self._leave(waiter)
@@ -362,13 +369,9 @@ class IsolatePool:
 
     # ------------------------------------------------------------ isolates
 
-    def _open(self, seat: _Seat, which: int | str | None) -> Context:
+    def _new_context(self, seat: _Seat, which: int | str | None) -> Context:
         """A context in the seat's isolate, which is made where there is none."""
-        try:
-            context = self._isolate_of(seat).new_context(which, host=self._host)
-        except BaseException:
-            self._give_back(seat, None)
-            raise
+        context = self._isolate_of(seat).new_context(which, host=self._host)
         self._count_use(seat)
         return context
 
@@ -459,14 +462,16 @@ class PoolContext:
 
     def __enter__(self) -> Context:
         self._enter()
-        return self._open(self._pool._wait_in_thread(self._limit))
+        self._seat = self._pool._wait_in_thread(self._limit)
+        return self._open(self._seat)
 
     def __exit__(self, *exc_info: object) -> None:
         self._end()
 
     async def __aenter__(self) -> Context:
         self._enter()
-        return self._open(await self._pool._wait_in_loop(self._limit))
+        self._seat = await self._pool._wait_in_loop(self._limit)
+        return self._open(self._seat)
 
     async def __aexit__(self, *exc_info: object) -> None:
         seat = self._seat
@@ -487,14 +492,18 @@ class PoolContext:
         self._entered = True
 
     def _open(self, seat: _Seat) -> Context:
-        self._context = self._pool._open(seat, self._which)
-        self._seat = seat
+        try:
+            self._context = self._pool._new_context(seat, self._which)
+        except BaseException:
+            self._end()
+            raise
         return self._context
 
     def _end(self) -> None:
         seat, self._seat = self._seat, None
+        context, self._context = self._context, None
         if seat is not None:
-            self._pool._give_back(seat, self._context)
+            self._pool._give_back(seat, context)
 
 
 class _Seat:
@@ -514,11 +523,6 @@ class _Seat:
         if isolate is not None:
             with contextlib.suppress(V8SnapError):
                 isolate.close()
-
-
-def _collect(seat: _Seat) -> None:
-    if seat.isolate is not None:
-        seat.isolate.low_memory_notification()
 
 
 class _Waiter:
