@@ -10,7 +10,7 @@ import click
 
 __all__ = ["main"]
 
-COMMANDS = ("build", "run", "inspect", "verify", "diff", "bench", "demo")
+COMMANDS = ("build", "run", "repl", "inspect", "verify", "diff", "bench", "demo", "completion")
 
 
 class Commands(click.Group):

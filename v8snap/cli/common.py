@@ -41,8 +41,9 @@ def _context_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     """For the shell: names of the contexts of the snapshot that the line has already."""
     from click.shell_completion import CompletionItem
 
+    path = ctx.params.get("snapshot") or next(iter(ctx.args), "")  # click hasn't taken it from an unfinished line
     try:
-        header, _blob = file_format.read_file(ctx.params["snapshot"], None, map_file=True)
+        header, _blob = file_format.read_file(path, None, map_file=True)
     except Exception:  # a line that isn't finished is no error
         return []
     return [CompletionItem(name) for name in header["context_names"] or () if name and name.startswith(incomplete)]

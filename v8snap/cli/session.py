@@ -87,6 +87,12 @@ class Session:
             self._wrapped.add(name)
             return self.context.eval(top_level_await.wrapped(self.context, source), name)
 
+    async def evaluate_async(self, source: str, name: str) -> Any:
+        """The same on an asyncio loop, waiting for what is awaited at the top level."""
+        value = self.evaluate(source, name)
+        with self._places_as_typed():
+            return await value if name in self._wrapped else value
+
     def settled(self, value: Any) -> Any:
         """What a promise came to; anything else as it is. Timers and all that waits run before."""
         with self._places_as_typed():
@@ -102,9 +108,9 @@ class Session:
         try:
             yield
         except v8snap.JSError as error:
-            raise self._as_typed(error) from None
+            raise self.as_typed(error) from None
 
-    def _as_typed(self, error: BaseException) -> BaseException:
+    def as_typed(self, error: BaseException) -> BaseException:
         """Lines of what was put into a function are those that were typed."""
         if isinstance(error, v8snap.JSError):
             for name in self._wrapped:
@@ -112,7 +118,7 @@ class Session:
         return error
 
     def _rejected(self, error: BaseException) -> None:
-        self.rejections.append(self._as_typed(error))
+        self.rejections.append(self.as_typed(error))
 
     def shown(self, value: Any) -> str:
         """A value as Node.js would print it in its REPL."""
