@@ -41,7 +41,7 @@ def _context_names(ctx: click.Context, _: click.Parameter, incomplete: str) -> l
     """For the shell: names of the contexts of the snapshot that the line has already."""
     from click.shell_completion import CompletionItem
 
-    path = ctx.params.get("snapshot") or next(iter(ctx.args), None)  # click hasn't taken it from an unfinished line
+    path = ctx.params.get("snapshot") or next(iter(ctx.args), "")  # click hasn't taken it from an unfinished line
     try:
         header, _blob = file_format.read_file(path, None, map_file=True)
     except Exception:  # a line that isn't finished is no error
