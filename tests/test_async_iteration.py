@@ -283,7 +283,8 @@ def test_a_python_generator_without_a_loop_or_in_a_snapshot():
 def test_the_loop_never_waits_for_what_only_it_can_stop(child_ok):
     """Endless scripts without a timeout, cancelled by the loop, beside all else that a loop does with the isolate."""
     code = """
-        import asyncio, collections, v8snap
+        import asyncio, collections, warnings, v8snap
+        warnings.simplefilter("ignore", RuntimeWarning)  # of coroutines that JavaScript still made when the loop ended
         ctx = v8snap.Isolate().new_context(host=("timers",))
         ctx.isolate.on_unhandled_rejection = lambda error: None
         async def fetch(x):

@@ -282,6 +282,24 @@ def test_exit_with_many_daemon_threads(child):
         assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
 
 
+def test_exit_while_daemon_threads_wait_for_each_other(child):
+    code = """
+        import threading, time, v8snap
+        contexts = [v8snap.Isolate().new_context() for _ in range(12)]
+        def work(ctx):
+            while True:
+                ctx.eval("for (let i = 0; i < 1e4; i++);")
+        for ctx in contexts:
+            for _ in range(2):
+                threading.Thread(target=work, args=(ctx,), daemon=True).start()
+        time.sleep(0.3)
+        print("end")
+    """
+    for _ in range(6):
+        done = child(code, timeout=20)
+        assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
 @pytest.mark.parametrize(("ending", "status"), [("os._exit(5)", 5), ("sys.exit(6)", 6), ("pass", 1), ("1 / 0", 1)])
 @pytest.mark.parametrize(
     "use",

@@ -321,7 +321,7 @@ def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch)
     jobs.clear()
     # A heap that can't be rehashed though nothing told so is made a second time.
     job = {
-        **{"do": "build", "scripts": [], "modules": ["m"], "warmup": False, "function_code": "keep"},
+        **{"do": "build", "scripts": [], "modules": ["m"], "contexts": [], "warmup": False, "function_code": "keep"},
         **{"external_references": [], "deterministic": False, "timeout": None, "heap_limit": None, "metadata": None},
     }
     blob = v8snap.builder._make_in_helper(job, [b"export const n = 1"], rehashable=True)

@@ -109,7 +109,7 @@ class IsolateImpl final : public Isolate {
   void terminate() override;
   void terminate_thread(unsigned long number) override;
   const char* stopped_by() const override;
-  bool busy() const override { return turn.owner() != 0; }
+  bool busy() const override { return !turn.is_free(); }
   void report_rejections() override;
   void set_timeout(double seconds) override { timeout = seconds; }
 

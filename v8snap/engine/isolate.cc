@@ -224,7 +224,7 @@ void IsolateImpl::abandon() noexcept {
     closed_ = true;
     return;
   }
-  if (is_creator || turn.owner() != 0) return;
+  if (is_creator || !turn.is_free()) return;  // at exit it may be kept for a thread that was stopped for good
   try {
     close();
   } catch (const std::exception&) {

@@ -16,9 +16,12 @@ class Turn {
   // A thread_number(), 0: nobody's. From any thread.
   unsigned long owner() const { return owner_.load(std::memory_order_acquire); }
 
+  // Whether take() would not wait.
+  bool is_free() const { return owner() == 0 && !reserved_; }
+
   // Throws PythonError where a signal's handler raises while it waits.
   void take(unsigned long thread) {
-    if (owner() != 0 || reserved_) wait(thread);
+    if (!is_free()) wait(thread);
     owner_.store(thread, std::memory_order_release);
   }
 
