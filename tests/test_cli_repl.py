@@ -306,7 +306,13 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "v8snap", *arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": paths, "XDG_STATE_HOME": str(home), "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            env={
+                **os.environ,
+                "PYTHONPATH": paths,
+                "XDG_STATE_HOME": str(home),
+                "TERM": "xterm",
+                "PROMPT_TOOLKIT_NO_CPR": "1",
+            },
         )  # fmt: skip
         os.close(theirs)
         self.seen = ""
