@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -297,3 +299,24 @@ def test_a_real_process_prints_and_ends_as_it_should(app):
     done = command("run", app, "-e", "fail()")
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
+
+
+def test_the_document_names_what_is_there():
+    text = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
+    commands = {name: cli.main.get_command(None, name) for name in cli.COMMANDS}
+    assert set(re.findall(r"v8snap (\w+) ", text)) >= {
+        "build",
+        "run",
+        "repl",
+        "inspect",
+        "diff",
+        "verify",
+        "completion",
+    }
+    options = {option for each in (*commands.values(), cli.main) for one in each.params for option in one.opts}
+    named = set(re.findall(r"(?<![\w-])--[a-z][\w-]+", text))
+    assert len(named) > 10
+    assert named - {"--help"} <= options
+    table = dict(re.findall(r"^\| (\d+) \| (.*) \|$", text, re.M))
+    codes = {code for _, code in failures.EXIT_CODES} | {0, 2, failures.INTERRUPTED}
+    assert {int(code) for code in table} == codes

@@ -292,6 +292,10 @@ def test_without_a_terminal_it_says_what_to_use(tmp_path, blob):
     assert "v8snap run SNAPSHOT -" in done.stderr
 
 
+#: What comes with a prompt (bracketed paste is turned on): from then on keys are taken one by one.
+PROMPT = r"\x1b\[\?2004h"
+
+
 class Terminal:
     """A process of the command line with a terminal of its own."""
 
@@ -302,7 +306,13 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "v8snap", *arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            env={**os.environ, "PYTHONPATH": paths, "XDG_STATE_HOME": str(home), "TERM": "dumb"},
+            env={
+                **os.environ,
+                "PYTHONPATH": paths,
+                "XDG_STATE_HOME": str(home),
+                "TERM": "xterm",
+                "PROMPT_TOOLKIT_NO_CPR": "1",
+            },
         )  # fmt: skip
         os.close(theirs)
         self.seen = ""
@@ -318,12 +328,15 @@ class Terminal:
                 self.seen += os.read(self.terminal, 4096).decode(errors="replace")
         self.seen = re.split(pattern, self.seen, maxsplit=1)[-1]
 
-    def exit_code(self):
+    def exit_code(self, timeout=30):
         """Reads what is written on the way: the end of a terminal waits for that."""
-        with contextlib.suppress(OSError):
-            while os.read(self.terminal, 4096):
-                pass
-        return self.process.wait(30)
+        end = time.monotonic() + timeout
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.seen
+            if select.select([self.terminal], [], [], 0.1)[0]:
+                with contextlib.suppress(OSError):  # its other end is closed
+                    self.seen += os.read(self.terminal, 4096).decode(errors="replace")
+        return self.process.returncode
 
     def __enter__(self):
         return self
@@ -338,7 +351,7 @@ def test_ctrl_c_stops_what_runs_and_ctrl_d_leaves(tmp_path, blob):
     path = tmp_path / "app.v8snap"
     blob.save(path)
     with Terminal("repl", str(path), home=tmp_path) as terminal:
-        terminal.wait_for("> ")
+        terminal.wait_for(PROMPT)
         for endless in (
             "console.log('be' + 'gun'); for (;;);",
             "console.log('be' + 'gun'); await new Promise(() => {})",
@@ -348,10 +361,10 @@ def test_ctrl_c_stops_what_runs_and_ctrl_d_leaves(tmp_path, blob):
             time.sleep(0.3)
             os.kill(terminal.process.pid, signal.SIGINT)
             terminal.wait_for("interrupted")
-        terminal.wait_for("> ")
+        terminal.wait_for(PROMPT)
         terminal.type("counter + 1\r")
         terminal.wait_for("42")
-        terminal.wait_for("> ")
+        terminal.wait_for(PROMPT)
         terminal.type("\x04")
         assert terminal.exit_code() == 0
     assert "counter + 1" in (tmp_path / "v8snap" / "history").read_text()

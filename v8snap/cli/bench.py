@@ -7,14 +7,17 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 import v8snap
-from v8snap import bench, demo
+from v8snap import demo
+
+if TYPE_CHECKING:
+    from v8snap.bench import CompiledFunction
 
 __all__ = ["command"]
 
@@ -60,6 +63,8 @@ def command(
     """
     if not scripts:
         raise SystemExit(_own_benchmarks(budgets))
+    from v8snap import bench
+
     console = Console(stderr=True)
     with console.status("starting") as status:
         result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
@@ -105,7 +110,7 @@ def _bench_table(result: dict[str, Any], rounds: int) -> Table:
     return table
 
 
-def _functions_table(functions: list[bench.CompiledFunction]) -> Table:
+def _functions_table(functions: list[CompiledFunction]) -> Table:
     more = len(functions) - MOST_FUNCTIONS
     caption = f"and {more} more: --json has them all" if more > 0 else None
     table = Table(title="Still compiled in the first call", caption=caption)
