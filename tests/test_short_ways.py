@@ -139,6 +139,21 @@ def test_a_build_tells_its_phases(isolated):
     assert told[2] - told[1] > 0.15  # it is told while it goes on
 
 
+def test_a_build_with_large_scripts_tells_its_phases():
+    phases = []
+    text = "var text = '" + "x" * 2**23 + "'"  # far more than a pipe holds, while the helper starts
+    blob = build({"large.js": text, "after.js": "var size = text.length"}, on_phase=phases.append, timeout=60)
+    assert phases == ["script large.js", "script after.js", "create", "load"]
+    with Isolate(blob) as iso:
+        assert iso.new_context().globals["size"] == 2**23
+
+
+def test_a_helper_that_ends_before_it_has_read_all_is_an_error(monkeypatch):
+    monkeypatch.setattr(v8snap.helper, "_command", lambda lifeline: ["/bin/false"])
+    with pytest.raises(v8snap.SnapshotBuildCrashed, match="exit status 1"):
+        build({"large.js": " " * 2**23}, on_phase=print)
+
+
 @pytest.mark.parametrize("isolated", [True, False])
 def test_what_is_raised_for_a_phase_ends_the_build(isolated):
     def no(phase):

@@ -16,9 +16,10 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from v8snap import _v8, errors, gap
 from v8snap.errors import JSMemoryError, JSTimeoutError, SnapshotBuildCrashed, V8SnapError
@@ -142,22 +143,29 @@ def _communicate(
 ) -> tuple[bytes, bytes]:
     """As Popen's method, with a look now and then at how far it is."""
     end = math.inf if timeout is None else time.monotonic() + timeout
+    # Popen's method can be called again for what it has to read, but forgets what it has to write.
+    threading.Thread(target=_write, args=(process.stdin, message), daemon=True).start()
+    process.stdin = None
     told = 0
     while True:
         try:
-            answer, said = process.communicate(message or None, max(min(LOOK, end - time.monotonic()), 0))
+            answer, said = process.communicate(timeout=max(min(LOOK, end - time.monotonic()), 0))
             more = False
         except subprocess.TimeoutExpired as waiting:
             if time.monotonic() >= end:
                 raise
             answer, said, more = waiting.output or b"", b"", True
-            message = b""  # Popen goes on with what it has of it
         phases = _phases(answer)
         for phase in phases[told:]:
             on_phase(phase)
         told = len(phases)
         if not more:
             return answer, said
+
+
+def _write(stream: IO[bytes], message: bytes) -> None:
+    with contextlib.suppress(OSError), stream:  # who has ended reads nothing
+        stream.write(message)
 
 
 def _phases(answer: bytes) -> list[str]:
