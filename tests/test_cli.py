@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +173,13 @@ def test_a_console_of_the_snapshots_own_stays(write):
     assert v8snap_("run", "app.v8snap", "-e", "console.log('x'); said.join()").stdout == "x\n"
 
 
+@pytest.mark.parametrize("console", ["undefined", "{get log() { throw 1 }}", "new Proxy({}, {get() { throw 1 }})"])
+def test_a_console_of_an_unusual_kind_does_no_harm(write, console):
+    write(app=f"globalThis.console = {console}")
+    v8snap_("build", "app.js", "-o", "app.v8snap")
+    assert v8snap_("run", "app.v8snap", "-e", "1").stdout == "1\n"
+
+
 def test_a_script_comes_from_standard_input(app):
     assert v8snap_("run", app, "-", input="console.log(greet('Ada'))").stdout == "Hello, Ada!\n"
 
@@ -299,6 +308,26 @@ def test_a_real_process_prints_and_ends_as_it_should(app):
     done = command("run", app, "-e", "fail()")
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_with_130(app):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "v8snap", "run", app, "-e", "console.log('begun'); for (;;);"],
+        env={**environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in complaint
+
+
+def test_a_reader_that_goes_away_is_no_traceback(app):
+    program = f"{shlex.quote(sys.executable)} -m v8snap run {app} -e \"'x\\n'.repeat(1e6)\" | head -1"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run(program, shell=True, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert (done.stdout, done.stderr) == ("x\n", "")
 
 
 def test_the_document_names_what_is_there():

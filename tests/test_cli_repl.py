@@ -95,6 +95,13 @@ def test_await_at_the_top_level(type_in):
     assert "RangeError: rejected" in err
 
 
+def test_a_name_that_is_taken_is_refused_and_stays(type_in):
+    out, err, _ = type_in("let n = 1\rconst n = await 2\rn\rlet m = await 3\rlet m = await 4\rm\r")
+    assert "SyntaxError: Identifier 'n' has already been declared" in err
+    assert "eval)" not in err
+    assert out.splitlines() == ["undefined", "1", "undefined", "undefined", "4"]
+
+
 def test_the_console_and_timers_write_while_something_is_typed(blob, capsys):
     screen = io.StringIO()
     with (

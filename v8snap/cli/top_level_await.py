@@ -45,14 +45,19 @@ def declared_names(context: Context, source: str) -> list[str]:
 
 def wrapped(context: Context, source: str) -> str:
     """A script that does what the source says, whose value is a promise."""
-    accessors = "".join(_accessor(name) for name in declared_names(context, source))
-    return f"(async () => {{{accessors}\n{_with_result(context, source)}\n}})()"
+    names = declared_names(context, source)
+    accessors = "".join(_accessor(name) for name in names)
+    # Refused where a name is taken by `let`, `const` or `class`, which would hide the accessor.
+    check = f"(0, eval)('var {', '.join(names)}'); " if names else ""
+    return f"{check}(async () => {{{accessors}\n{_with_result(context, source)}\n}})()"
 
 
 def unwrap_places(error: JSError, name: str) -> None:
     """Lines of a script of that name are those of the source: the first one of `wrapped` is ours."""
     if error.script_name == name and error.line > 1:
         error.line -= 1
+    elif error.script_name == name:
+        error.line, error.source_line = 0, ""
     place = re.compile(rf"(?<={re.escape(name)}:)(\d+)(?=:\d)")
     error.stack = place.sub(lambda found: str(max(int(found[0]) - 1, 1)), error.stack)
 
