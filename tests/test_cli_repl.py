@@ -313,6 +313,7 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "v8snap", *arguments],
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            cwd=home,  # not where the package's source is
             env={
                 **os.environ,
                 "PYTHONPATH": paths,
