@@ -275,6 +275,10 @@ def test_top_level_await(ctx, source, names, result):
         assert ctx.eval(f"typeof {name}") != "undefined"
 
 
+def test_what_an_async_function_can_not_hold_declares_nothing(ctx):
+    assert top_level_await.declared_names(ctx, "var await = 1, other = 2") == []
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -22,10 +22,10 @@ fi
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 mkdir -p "$root/src"
-for folder in proc dev; do
+for folder in proc dev dev/pts; do
   mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
 done
-trap 'umount -l "$root/proc" "$root/dev"' EXIT
+trap 'umount -l "$root/proc" "$root/dev/pts" "$root/dev"' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
 git -C "$source" archive HEAD | tar x -C "$root/src"
 mkdir -p "$root/packages" && (cd "$root/packages" && xargs npm pack --silent < "$source/tests/packages.txt")

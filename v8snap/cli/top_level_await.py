@@ -35,6 +35,8 @@ def is_used(context: Context, source: str) -> bool:
 
 def declared_names(context: Context, source: str) -> list[str]:
     """What it declares at its top level: V8 complains of a second declaration."""
+    if not _compiles(context, f"(async () => {{\n{source}\n}})"):
+        return []
     return [
         word
         for word in dict.fromkeys(WORD.findall(source))
