@@ -390,16 +390,22 @@ class CloneReader {
     if (tag() != expected_tag || varint() != expected_count) throw NotThisWay();
   }
 
+  // Pairs up to the tag that ends them, their first halves by `read_key`: how many.
+  template <PyRef (CloneReader::*read_key)()>
+  uint32_t pairs(PyObject* dict, uint8_t end_tag) {
+    uint32_t count = 0;
+    for (; peek_tag() != end_tag; ++count) {
+      PyRef key = (this->*read_key)();
+      PyRef item = value();
+      checked(PyDict_SetItem(dict, key.get(), item.get()));
+    }
+    return count;
+  }
+
   PyRef object() {
     check_native_stack();
     PyRef dict = remembered(checked(PyDict_New()));
-    uint32_t count = 0;
-    for (; peek_tag() != kObjectEnd; ++count) {
-      PyRef key = name();
-      PyRef item = value();
-      checked(PyDict_SetItem(dict.get(), key.get(), item.get()));
-    }
-    end(kObjectEnd, count);
+    end(kObjectEnd, pairs<&CloneReader::name>(dict.get(), kObjectEnd));
     return dict;
   }
 
@@ -482,12 +488,7 @@ class CloneReader {
   PyRef map() {
     check_native_stack();
     PyRef dict = remembered(checked(PyDict_New()));
-    uint32_t count = 0;
-    for (; peek_tag() != kMapEnd; ++count) {
-      PyRef name = key();
-      PyRef item = value();
-      checked(PyDict_SetItem(dict.get(), name.get(), item.get()));
-    }
+    const uint32_t count = pairs<&CloneReader::key>(dict.get(), kMapEnd);
     end(kMapEnd, 2 * count);
     if (PyDict_GET_SIZE(dict.get()) != static_cast<Py_ssize_t>(count)) throw NotThisWay();
     return dict;
