@@ -266,8 +266,9 @@ void IsolateImpl::request_stop(StopReason reason, int level, unsigned long threa
   std::lock_guard<std::mutex> lock(stop_mutex);
   stop_pending = true;
   // From here on a run that is on stays on: its end waits for the lock.
-  const bool right_thread = thread == 0 || turn.owner() == thread;
-  if (run_level == 0 || !right_thread || (thread != 0 && turn.owner() != thread)) {
+  const auto is_meant = [&] { return thread == 0 || turn.owner() == thread; };
+  // Asked on both sides of the level, which is then that of the thread's own run.
+  if (!is_meant() || run_level == 0 || !is_meant()) {
     stop_pending = stop_reason != StopReason::kNone;
     return;
   }
