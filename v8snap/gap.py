@@ -6,12 +6,12 @@ snapshot, so a builder has none of them. Which they are differs from version to 
 
 from __future__ import annotations
 
-import functools
 import json
 import threading
 from typing import cast
 
 from v8snap.errors import SnapshotConflictError
+from v8snap.javascript import javascript
 
 __all__ = ["builtin_gap", "prelude"]
 
@@ -21,20 +21,13 @@ _lock = threading.RLock()
 _gap: Gap | None = None
 
 
-@functools.cache
-def _javascript(name: str) -> str:
-    import importlib.resources  # it takes as long to load as half the package
-
-    return (importlib.resources.files("v8snap") / name).read_text(encoding="utf-8")
-
-
 def prelude() -> str:
     """The script that a creator runs first in each of its contexts; `prepare` in ``gap.js`` says what its value is.
 
     "" for the creator that is made for the comparison: its contexts are to be as V8 makes them.
     """
     found = _find()
-    return f"{_javascript('gap.js')}.prepare({json.dumps(found)}, {_javascript('stand_ins.js')})" if found else ""
+    return f"{javascript('gap.js')}.prepare({json.dumps(found)}, {javascript('stand_ins.js')})" if found else ""
 
 
 def late_builtins() -> list[str]:
@@ -130,5 +123,5 @@ def _compare() -> Gap:
 
 
 def _list(evaluate: object) -> list[tuple[tuple[str, ...], list[str]]]:
-    found = json.loads(evaluate(f"{_javascript('gap.js')}.list()", "v8snap:gap"))  # type: ignore[operator]
+    found = json.loads(evaluate(f"{javascript('gap.js')}.list()", "v8snap:gap"))  # type: ignore[operator]
     return [(tuple(path), keys) for path, keys in found]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.resources
+import posixpath
 import time
 import weakref
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from v8snap import commonjs
 from v8snap.errors import ClosedError
 from v8snap.host import NAMES, RESERVED, console, performance, structured_clone, timers, url
+from v8snap.javascript import javascript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -35,27 +36,19 @@ class Part:
 
 
 PARTS = {
-    "console": Part("console.js", console.call, ("inspect",)),
-    "timers": Part("timers.js", timers.call),
-    "encoding": Part("encoding.js", needs=("utf8",)),
-    "url": Part("url.js", url.call, ("utf8",), url.check),
-    "structured-clone": Part("structured_clone.js", structured_clone.call, ("dom-exception",)),
-    "performance": Part("performance.js", performance.call),
-    "base64": Part("base64.js", needs=("dom-exception",)),
+    "console": Part("host/console.js", console.call, ("inspect",)),
+    "timers": Part("host/timers.js", timers.call),
+    "encoding": Part("host/encoding.js", needs=("utf8",)),
+    "url": Part("host/url.js", url.call, ("utf8",), url.check),
+    "structured-clone": Part("host/structured_clone.js", structured_clone.call, ("dom-exception",)),
+    "performance": Part("host/performance.js", performance.call),
+    "base64": Part("host/base64.js", needs=("dom-exception",)),
     # Not to be asked for by name:
-    "inspect": Part("inspect.js"),
-    "dom-exception": Part("dom_exception.js"),
-    "utf8": Part("utf8.js"),
-    "commonjs": Part("../commonjs.js", commonjs.call),
+    "inspect": Part("host/inspect.js"),
+    "dom-exception": Part("host/dom_exception.js"),
+    "utf8": Part("host/utf8.js"),
+    "commonjs": Part("commonjs.js", commonjs.call),
 }
-
-
-@functools.cache
-def _javascript(name: str) -> str:
-    folder = importlib.resources.files("v8snap") / "host"
-    if name.startswith("../"):
-        folder, name = importlib.resources.files("v8snap"), name.removeprefix("../")
-    return (folder / name).read_text(encoding="utf-8")
 
 
 class ContextHost:
@@ -106,7 +99,7 @@ class Natives:
             return cast("ContextHost", context._host)
         hub = context._hidden(HUB)
         if hub is None:
-            hub = context._run(_javascript("hub.js"), "v8snap:hub.js")
+            hub = context._run(javascript("host/hub.js"), "v8snap:hub.js")
             context._set_hidden(HUB, hub)
         self._last_token += 1
         found = ContextHost(context, self._last_token)
@@ -123,7 +116,7 @@ class Natives:
         part.check()
         for needed in part.needs:
             self.add(context, needed)
-        factory = context._run(_javascript(part.script), f"v8snap:{part.script.removeprefix('../')}")
+        factory = context._run(javascript(part.script), f"v8snap:{posixpath.basename(part.script)}")
         native = None if part.native is None else context._external(RESERVED + name)
         context._hidden(HUB)("add", name, factory, native)
 
