@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from benchmarks import FOLDER
-from benchmarks.sides import TIME_LIMIT, SideError
+from benchmarks.sides import SideError, run_to_end
 
 WORKERS = FOLDER / "workers"
 
@@ -26,22 +26,11 @@ def node_version():
 
 
 def _run(command, **environment):
-    try:
-        done = subprocess.run(
-            command,
-            env={**os.environ, **environment},
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise SideError(f"no end in {TIME_LIMIT} s") from None
-    if done.returncode != 0:
-        words = [line for line in done.stderr.splitlines() if "rror" in line] or ["without a word"]
-        raise SideError(f"the process died ({done.returncode}): {words[0].strip()}")
-    return done.stdout
+    return run_to_end(
+        command,
+        lambda lines: next((line for line in lines if "rror" in line), ""),
+        env={**os.environ, **environment},
+    )
 
 
 class NodeProcess:

@@ -80,6 +80,29 @@ class Child:
         self._errors.close()
 
 
+def run_to_end(command, find_words, **options):
+    """What a program writes. `find_words` gives the line that says why it died, of those it wrote to standard error.
+
+    Raises SideError where it dies or doesn't end.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=TIME_LIMIT,
+            check=False,
+            **options,
+        )
+    except subprocess.TimeoutExpired:
+        raise SideError(f"no end in {TIME_LIMIT} s") from None
+    if done.returncode != 0:
+        words = find_words(done.stderr.strip().splitlines()) or "without a word"
+        raise SideError(f"the process died ({done.returncode}): {words.strip()}")
+    return done.stdout
+
+
 class NewProcess:
     """A process for each request, measured from its start to its end. It gets the request as its input."""
 
@@ -89,24 +112,14 @@ class NewProcess:
     def ask(self, work, arguments):
         """The answer as a dict, with ``process`` as its one step. Raises SideError where there is none."""
         begin = time.perf_counter_ns()
-        try:
-            done = subprocess.run(
-                self._command,
-                cwd=tempfile.gettempdir(),
-                input=request_line(work, arguments) + "\n",
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=TIME_LIMIT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise SideError(f"no end in {TIME_LIMIT} s") from None
+        text = run_to_end(
+            self._command,
+            lambda lines: lines[-1] if lines else "",
+            cwd=tempfile.gettempdir(),
+            input=request_line(work, arguments) + "\n",
+        )
         duration = time.perf_counter_ns() - begin
-        if done.returncode != 0:
-            words = done.stderr.strip().splitlines() or ["without a word"]
-            raise SideError(f"the process died ({done.returncode}): {words[-1]}")
-        answer = _read_answer(done.stdout or '{"result": ""}')
+        answer = _read_answer(text or '{"result": ""}')
         return {"counts": {"process": duration}, "result": answer["result"]}
 
     def close(self):

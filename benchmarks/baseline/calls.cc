@@ -34,17 +34,24 @@ Warm& warm() {
   return session;
 }
 
+// What each of them is done in.
+struct Visit {
+  explicit Visit(Warm& session) : handles(session.isolate.v8), context(session.context()), scope(context) {}
+
+  v8::HandleScope handles;
+  v8::Local<v8::Context> context;
+  v8::Context::Scope scope;
+};
+
 int call_once(Warm& session, int a, int b) {
   v8::Isolate* isolate = session.isolate.v8;
-  v8::HandleScope handles(isolate);
-  v8::Local<v8::Context> context = session.context();
-  v8::Context::Scope scope(context);
+  const Visit visit(session);
   const v8::TryCatch caught(isolate);  // who calls has to know what was thrown
   v8::Local<v8::Value> arguments[] = {v8::Integer::New(isolate, a), v8::Integer::New(isolate, b)};
   v8::Local<v8::Value> result;
-  if (!session.function.Get(isolate)->Call(context, v8::Undefined(isolate), 2, arguments).ToLocal(&result))
+  if (!session.function.Get(isolate)->Call(visit.context, v8::Undefined(isolate), 2, arguments).ToLocal(&result))
     fail("f threw");
-  return result->Int32Value(context).FromJust();
+  return result->Int32Value(visit.context).FromJust();
 }
 
 template <class Function>
@@ -79,13 +86,11 @@ Answer locked_call(const Arguments& arguments) {
 Answer callback(const Arguments& arguments) {
   Warm& session = warm();
   v8::Isolate* isolate = session.isolate.v8;
-  v8::HandleScope handles(isolate);
-  v8::Local<v8::Context> context = session.context();
-  v8::Context::Scope scope(context);
+  const Visit visit(session);
   v8::Local<v8::Function> loop = session.loop.Get(isolate);
   v8::Local<v8::Value> count = v8::Integer::New(isolate, arguments.number("count"));
   Stopwatch watch;
-  v8::MaybeLocal<v8::Value> result = loop->Call(context, v8::Undefined(isolate), 1, &count);
+  v8::MaybeLocal<v8::Value> result = loop->Call(visit.context, v8::Undefined(isolate), 1, &count);
   watch.note("all");
   if (result.IsEmpty()) fail("the loop threw");
   return {watch.counts, text_of(isolate, result.ToLocalChecked())};
@@ -96,12 +101,11 @@ Answer get(const Arguments& arguments) {
   Warm& session = warm();
   v8::Isolate* isolate = session.isolate.v8;
   return timed(arguments, [&] {
-    v8::HandleScope handles(isolate);
-    v8::Local<v8::Context> context = session.context();
-    v8::Context::Scope scope(context);
+    const Visit visit(session);
     v8::Local<v8::Value> value;
-    if (!session.object.Get(isolate)->Get(context, new_string(isolate, "value")).ToLocal(&value)) fail("get threw");
-    return value->Int32Value(context).FromJust();
+    if (!session.object.Get(isolate)->Get(visit.context, new_string(isolate, "value")).ToLocal(&value))
+      fail("get threw");
+    return value->Int32Value(visit.context).FromJust();
   });
 }
 
@@ -109,10 +113,8 @@ Answer set(const Arguments& arguments) {
   Warm& session = warm();
   v8::Isolate* isolate = session.isolate.v8;
   return timed(arguments, [&] {
-    v8::HandleScope handles(isolate);
-    v8::Local<v8::Context> context = session.context();
-    v8::Context::Scope scope(context);
-    session.object.Get(isolate)->Set(context, new_string(isolate, "value"), v8::Integer::New(isolate, 7)).Check();
+    const Visit visit(session);
+    session.object.Get(isolate)->Set(visit.context, new_string(isolate, "value"), v8::Integer::New(isolate, 7)).Check();
     return 7;
   });
 }

@@ -2,21 +2,37 @@
 
 import json
 import os
+from abc import ABC, abstractmethod
 
-from protocol import CALLS, RECORDS, Stopwatch, Unable, digest, nanoseconds, once, read_text, serve, timed
+from protocol import (
+    CALLS,
+    RECORDS,
+    Stopwatch,
+    Unable,
+    digest,
+    once,
+    read_text,
+    serve,
+    timed,
+    timed_calls,
+    timed_gets,
+    timed_sets,
+)
 
 
-class Engine:
+class Engine(ABC):
     """A package. What it doesn't override it can't do, and says why. A `vm` is whatever the package runs scripts in."""
 
+    @abstractmethod
     def open(self, snapshot=None):
-        raise NotImplementedError
+        """A `vm`."""
 
-    def close(self, vm):
+    def close(self, vm):  # noqa: B027 (most have nothing to do)
         pass
 
+    @abstractmethod
     def eval(self, vm, source):
-        raise NotImplementedError
+        """What a script gives, as Python has it."""
 
     def function(self, vm, source):
         """A function of JavaScript's that Python can call."""
@@ -48,7 +64,7 @@ class Engine:
         return vm
 
     def bind(self, vm, name, function):
-        raise NotImplementedError
+        raise Unable("JavaScript can't call Python")
 
     def to_py(self, vm, name):
         raise Unable("it has no deep conversion")
@@ -131,13 +147,7 @@ class Engine:
         return self._kept["vm"]
 
     def call(self, arguments):
-        f = self.function(self._vm(), "f")
-        repeats = range(int(arguments["count"]))
-        result = None
-        begin = nanoseconds()
-        for _ in repeats:
-            result = f(1, 2)
-        return {"all": nanoseconds() - begin}, result
+        return timed_calls(int(arguments["count"]), self.function(self._vm(), "f"))
 
     def callback(self, arguments):
         vm = self._vm()
@@ -146,21 +156,10 @@ class Engine:
         return once(lambda: self.eval(vm, f"loop({arguments['count']})"))
 
     def get(self, arguments):
-        target = self.object(self._vm(), "object")
-        repeats = range(int(arguments["count"]))
-        result = None
-        begin = nanoseconds()
-        for _ in repeats:
-            result = target["value"]
-        return {"all": nanoseconds() - begin}, result
+        return timed_gets(int(arguments["count"]), self.object(self._vm(), "object"))
 
     def set(self, arguments):
-        target = self.object(self._vm(), "object")
-        repeats = range(int(arguments["count"]))
-        begin = nanoseconds()
-        for _ in repeats:
-            target["value"] = 7
-        return {"all": nanoseconds() - begin}, target["value"]
+        return timed_sets(int(arguments["count"]), self.object(self._vm(), "object"))
 
     def string_in(self, arguments):
         length = self.function(self._vm(), "(text) => text.length")

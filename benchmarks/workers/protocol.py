@@ -60,6 +60,38 @@ def once(work):
     return {"all": nanoseconds() - begin}, result
 
 
+# Loops of their own: a function between them and the work would be measured too.
+
+
+def timed_calls(count, f):
+    """(counts, result) of `count` calls of ``f(1, 2)``."""
+    repeats = range(count)
+    result = None
+    begin = nanoseconds()
+    for _ in repeats:
+        result = f(1, 2)
+    return {"all": nanoseconds() - begin}, result
+
+
+def timed_gets(count, target):
+    """(counts, result) of reading ``target["value"]`` `count` times."""
+    repeats = range(count)
+    result = None
+    begin = nanoseconds()
+    for _ in repeats:
+        result = target["value"]
+    return {"all": nanoseconds() - begin}, result
+
+
+def timed_sets(count, target):
+    """(counts, result) of assigning 7 to ``target["value"]`` `count` times; the result is what is there then."""
+    repeats = range(count)
+    begin = nanoseconds()
+    for _ in repeats:
+        target["value"] = 7
+    return {"all": nanoseconds() - begin}, target["value"]
+
+
 def digest(data):
     """The same for equal data, whether JavaScript's numbers became int or float."""
     plain = json.loads(json.dumps(data), parse_int=float)

@@ -6,7 +6,20 @@ import mmap
 import os
 import threading
 
-from protocol import CALLS, RECORDS, Stopwatch, digest, nanoseconds, once, read_text, serve, timed
+from protocol import (
+    CALLS,
+    RECORDS,
+    Stopwatch,
+    digest,
+    nanoseconds,
+    once,
+    read_text,
+    serve,
+    timed,
+    timed_calls,
+    timed_gets,
+    timed_sets,
+)
 
 import v8snap
 
@@ -120,13 +133,7 @@ def warm_context():
 
 
 def call(arguments):
-    f = warm_context().globals["f"]
-    repeats = range(int(arguments["count"]))
-    result = None
-    begin = nanoseconds()
-    for _ in repeats:
-        result = f(1, 2)
-    return {"all": nanoseconds() - begin}, result
+    return timed_calls(int(arguments["count"]), warm_context().globals["f"])
 
 
 def locked_call(arguments):
@@ -139,9 +146,7 @@ def locked_call(arguments):
 
 def callback(arguments):
     loop, count = warm_context().globals["loop"], int(arguments["count"])
-    begin = nanoseconds()
-    result = loop(count)
-    return {"all": nanoseconds() - begin}, result
+    return once(lambda: loop(count))
 
 
 def python_call(arguments):
@@ -155,22 +160,11 @@ def python_call(arguments):
 
 
 def get(arguments):
-    target = warm_context().globals["object"]
-    repeats = range(int(arguments["count"]))
-    result = None
-    begin = nanoseconds()
-    for _ in repeats:
-        result = target["value"]
-    return {"all": nanoseconds() - begin}, result
+    return timed_gets(int(arguments["count"]), warm_context().globals["object"])
 
 
 def set_property(arguments):
-    target = warm_context().globals["object"]
-    repeats = range(int(arguments["count"]))
-    begin = nanoseconds()
-    for _ in repeats:
-        target["value"] = 7
-    return {"all": nanoseconds() - begin}, 7
+    return timed_sets(int(arguments["count"]), warm_context().globals["object"])
 
 
 def string_in(arguments):
