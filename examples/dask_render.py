@@ -21,7 +21,7 @@ const Row = ({ item, price }) => e("tr", null, e("td", null, item), e("td", null
 const Page = ({ user, rows }) => e("html", null, e("body", null,
   e("h1", null, `Hello, ${user}!`),
   e("table", null, e("tbody", null, rows.map((row) => e(Row, { key: row.item, ...row }))))));
-const render = (data) => "<!DOCTYPE html>" + ReactDOMServer.renderToStaticMarkup(e(Page, data));
+function render(data) { return "<!DOCTYPE html>" + ReactDOMServer.renderToStaticMarkup(e(Page, data)); }
 """
 WARM_UP = 'render({ user: "Ada", rows: [{ item: "one", price: 1 }] })'
 WORKERS = 2
@@ -56,14 +56,24 @@ class Renderer(WorkerPlugin):
 
     def __init__(self, blob: v8snap.StartupData) -> None:
         self.blob = blob  # what is pickled
+        self._pool: v8snap.IsolatePool | None = None
 
     def setup(self, worker: Worker) -> None:
-        """In a worker, before its first task. Raises SnapshotVersionError where it has another V8."""
-        self.pool = v8snap.IsolatePool(self.blob, worker.state.nthreads, timeout=5, heap_limit=256 * 2**20)
+        """In a worker, before its first task; what it raises comes out of ``register_plugin``."""
+        self.threads = worker.state.nthreads
+        _ = self.pool
+
+    @property
+    def pool(self) -> v8snap.IsolatePool:
+        """The worker's. Raises SnapshotVersionError where it has another V8 than the snapshot's."""
+        if self._pool is None:
+            self._pool = v8snap.IsolatePool(self.blob, self.threads, timeout=5, heap_limit=256 * 2**20)
+        return self._pool
 
     def teardown(self, worker: Worker) -> None:
         """When the worker ends."""
-        self.pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
 
 def render_there(numbers: range) -> list[str]:

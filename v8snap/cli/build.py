@@ -108,7 +108,11 @@ def command(
     code = v8snap.FunctionCodeHandling.CLEAR if clear else v8snap.FunctionCodeHandling.KEEP
     began = time.monotonic()
     files = len(scripts) + len(modules) + sum(map(len, (*contexts.values(), *context_modules.values())))
-    with script_named({WARM_UP: warmup}), _modules_named(), _progress(files + 2 + (warmup is not None)) as on_phase:  # create, load
+    with (
+        script_named({WARM_UP: warmup}),
+        _modules_named(),
+        _progress(files + 2 + (warmup is not None)) as on_phase,
+    ):  # create, load
         blob = v8snap.build(
             scripts,
             warmup=None if warmup is None else builder.read_source(warmup),
