@@ -128,7 +128,7 @@ class Session:
         while idle < 2:  # what has just ended may lead to more in the loop's next turn
             working = self.context.isolate.run_pending_tasks(wait=0)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            timers = self.context._host.timers if self.context._host is not None else ()
+            timers: Any = self.context._host.timers if self.context._host is not None else ()
             if self._failed:
                 raise self._failed[0]
             if not working and not tasks and not len(timers):
