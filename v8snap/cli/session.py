@@ -123,14 +123,17 @@ class Session:
             return value.result()
 
     async def _nothing_waits(self) -> None:
-        """Wait for timers, Python's async functions, and what V8 has queued. Raises what one of them threw."""
+        """Wait for timers, Python's async functions, and what V8 has queued.
+
+        Raises what one of them threw, and what a promise was rejected with that nobody handles.
+        """
         pause, idle = LEAST_PAUSE, 0
         while idle < 2:  # what has just ended may lead to more in the loop's next turn
             working = self.context.isolate.run_pending_tasks(wait=0)
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             timers: Any = self.context._host.timers if self.context._host is not None else ()
-            if self._failed:
-                raise self._failed[0]
+            for error in (*self._failed, *self.rejections):
+                raise error
             if not working and not tasks and not len(timers):
                 idle += 1
                 await asyncio.sleep(0)
