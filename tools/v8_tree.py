@@ -164,7 +164,7 @@ def carried(root: Path, sonames: list[str], source: str) -> str:
 
 
 def distribution() -> str:
-    """This system by its own name."""
+    """The name that this system gives itself."""
     try:
         return platform.freedesktop_os_release()["PRETTY_NAME"]
     except (OSError, KeyError):
