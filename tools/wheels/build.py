@@ -4,8 +4,8 @@
     tools/build_wheels --python python3.12        only these
     tools/build_wheels --test                     the whole test suite against each wheel
 
-V8 comes from the distribution's packages (Debian and its like), unpacked once for all. The commit that is checked out is
-what is packed. Needs a compiler, git, and nothing else: the tools are in environments of the working folder.
+V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit that
+is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Made:
 class Workshop:
     """The folders that everything is made in."""
 
-    def __init__(self, work: Path, output: Path) -> None:
+    def __init__(self, work: Path, output: Path, v8: Path | None) -> None:
         self.work = work
         self.output = output
-        self.v8 = work / "v8"
+        self.v8 = v8 or work / "v8"
         self.tools = work / "tools"
         self.source = work / "source"
         self.logs = work / "logs"
@@ -188,7 +188,7 @@ def say(text: str) -> None:
 
 def table(rows: list[tuple[str, ...]]) -> str:
     """Columns as wide as they have to be."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
@@ -212,6 +212,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep everything in between here, V8 for the next run"
     )
+    parser.add_argument("--v8", type=Path, metavar="FOLDER", help="V8, unpacked: tools/v8 of a build folder")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="pack the commit although there are changes beside it"
     )
@@ -232,7 +233,7 @@ def main() -> int:
             raise FailedError("no Python was found to make a wheel for; --python names one")
         with tempfile.TemporaryDirectory(prefix="v8snap-wheels-") as folder:
             work = (options.work or Path(folder)).absolute()
-            workshop = Workshop(work, options.output.absolute())
+            workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute())
             workshop.prepare()
             with ThreadPoolExecutor(options.jobs) as pool:
                 made = list(pool.map(lambda python: workshop.wheel(python, options.test), wanted))

@@ -49,8 +49,8 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
     into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         grafted, unpacked = Path(folder, "grafted"), Path(folder, "unpacked")
-        # Libraries get unique names: else a process that has loaded another libcrypto.so.3 (Python's own ssl does) would
-        # give that to V8's library, and ours to whoever comes later.
+        # Libraries get unique names: else a process that has loaded another libcrypto.so.3 (Python's own ssl does)
+        # would give that to V8's library, and ours to whoever comes later.
         run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", grafted, wheel)
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()

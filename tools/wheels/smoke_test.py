@@ -2,7 +2,7 @@
 
     python smoke_test.py
 
-Snapshots are made in a helper process, loaded, saved and mapped; ICU and WebAssembly are asked; and every library in the
+A snapshot is made in a helper process, saved, mapped and run; ICU and WebAssembly are asked; and every library in the
 process has to be the wheel's, Python's or the base system's.
 """
 
