@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from v8snap import helper, time_limit
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
-from v8snap.errors import JSTimeoutError, SnapshotError
+from v8snap.errors import JSTimeoutError, SnapshotError, add_note
 from v8snap.host import URL_NATIVE, check_names
 from v8snap.startup_data import StartupData
 
@@ -98,7 +98,7 @@ def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
             try:
                 source = read_source(path)
             except FileNotFoundError as error:
-                error.add_note("Scripts are paths, or {name: source}.")
+                add_note(error, "Scripts are paths, or {name: source}.")
                 raise
             yield str(item), path, source
             continue
