@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from v8snap import helper, time_limit
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
-from v8snap.errors import JSTimeoutError, SnapshotError
+from v8snap.errors import JSTimeoutError, SnapshotError, add_note
 from v8snap.host import URL_NATIVE, check_names
 from v8snap.startup_data import StartupData
 
@@ -98,7 +98,7 @@ def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
             try:
                 source = read_source(path)
             except FileNotFoundError as error:
-                error.add_note("Scripts are paths, or {name: source}.")
+                add_note(error, "Scripts are paths, or {name: source}.")
                 raise
             yield str(item), path, source
             continue
@@ -137,6 +137,7 @@ def build(
     timeout: float | None = None,
     heap_limit: int | None = None,
     metadata: Any = None,
+    rehash: bool = True,
     on_phase: Callable[[str], object] | None = None,
 ) -> StartupData:
     """Build a snapshot from scripts in a helper process, and see there that V8 can load it.
@@ -176,6 +177,8 @@ def build(
         Bytes, see `SnapshotCreator`.
     metadata : JSON-like, optional
         Kept at `StartupData.metadata`.
+    rehash : bool
+        False: isolates start sooner, all with the hash seed that is in the blob, see `SnapshotCreator`.
     on_phase : callable, optional
         Called with what is done next, as it goes on: a str as `SnapshotBuildCrashed.phase`. What it raises ends the
         build and comes out.
@@ -226,6 +229,7 @@ def build(
             timeout=timeout,
             heap_limit=heap_limit,
             metadata=metadata,
+            rehash=rehash,
             phase=on_phase or (lambda name: None),
         )
         if on_phase is not None:
@@ -247,6 +251,7 @@ def build(
         "timeout": timeout,
         "heap_limit": heap_limit,
         "metadata": metadata,
+        "rehash": bool(rehash),
     }
     texts = [source for _, source in sources] + list(module_sources.values())
     texts += [source for own in context_sources.values() for _, source in own]
@@ -254,7 +259,8 @@ def build(
     texts += [] if warmup is None else [warmup]
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
     has_modules = bool(module_sources) or any(context_module_sources.values())
-    return _make_in_helper(job, parts, rehashable=not has_modules, on_phase=on_phase)
+    rehashable = rehash and not has_modules
+    return _make_in_helper(job, parts, rehashable=rehashable, on_phase=on_phase)
 
 
 def _check_warm_up(script: object) -> None:
@@ -298,12 +304,13 @@ def build_here(
     timeout: float | None,
     heap_limit: int | None,
     metadata: Any,
+    rehash: bool,
     phase: Callable[[str], object] = lambda name: None,
 ) -> StartupData:
     """What `build` does, in this process and without loading the result; `phase` is told what is being done."""
     clock = _Clock(timeout)
     with SnapshotCreator(
-        external_references=external_references, function_code=function_code, heap_limit=heap_limit
+        external_references=external_references, function_code=function_code, heap_limit=heap_limit, rehash=rehash
     ) as sc:
         sc.set_default_context(_context_to_fill(sc, external_references, host))
         sc.context.resolve = modules
@@ -365,9 +372,9 @@ def warm_up(
 
     V8 compiles a function when it is first called, and a snapshot keeps what is compiled. The script runs in a
     throw-away context of an isolate made from `blob`; the contexts of the new blob are as `blob` has them, and only
-    the functions differ. Data goes along under its names and indices; named data of the context is at hand to the
-    script as properties of a global ``data``: ``data["lib"].render()`` for a module. `blob` itself is left as it
-    is, also where the script fails.
+    the functions differ. It is rehashed at load where `blob` is. Data goes along under its names and indices; named
+    data of the context is at hand to the script as properties of a global ``data``: ``data["lib"].render()`` for a
+    module. `blob` itself is left as it is, also where the script fails.
 
     Parameters
     ----------
@@ -455,7 +462,11 @@ def warm_up_here(
     """What `warm_up` does, in this process and without loading the result."""
     externals = {**dict.fromkeys(blob.external_references), **external_references}
     with SnapshotCreator(
-        existing_blob=blob, external_references=externals, function_code=function_code, heap_limit=heap_limit
+        existing_blob=blob,
+        external_references=externals,
+        function_code=function_code,
+        heap_limit=heap_limit,
+        rehash=blob.can_be_rehashed,
     ) as sc:
         with sc.isolate.new_context(context) as throw_away:
             named = blob._data_names(context)

@@ -83,6 +83,7 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     arguments = {name: value for name, value in build_args.items() if name not in OTHER_ARGUMENTS}
     arguments["function_code"] = _v8.FunctionCodeHandling(arguments.get("function_code", "keep")).value
     arguments["external_references"] = sorted(builder.as_mapping(arguments.get("external_references", ())))
+    arguments["rehash"] = bool(arguments.get("rehash", True))
     arguments["host"] = list(arguments.get("host", ()))
     arguments["modules"] = list((arguments.get("modules") or {}).items())
     arguments["contexts"] = list((arguments.get("contexts") or {}).items())

@@ -181,6 +181,7 @@ def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> Sta
         timeout=job["timeout"],
         heap_limit=job["heap_limit"],
         metadata=job["metadata"],
+        rehash=job["rehash"],
         phase=answer.phase,
     )
 

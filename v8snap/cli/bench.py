@@ -13,7 +13,6 @@ from rich.table import Table
 
 import v8snap
 from v8snap import demo
-from v8snap.builder import read_source
 from v8snap.cli import failures
 from v8snap.cli.common import FILE, WARM_UP, host_option, json_option, print_json, script_named
 from v8snap.cli.progress import figures, output, progress
@@ -78,6 +77,8 @@ def command(
 
 
 def _text_of(path: Path | None) -> str | None:
+    from v8snap.builder import read_source
+
     return None if path is None else read_source(path)
 
 

@@ -72,6 +72,7 @@ def _contexts(ctx: click.Context, parameter: click.Parameter, values: tuple[str,
 )
 @click.option("--clear", is_flag=True, help="Drop compiled functions: a smaller file, a slower first call.")
 @click.option("--deterministic", is_flag=True, help="The same bytes each time.")
+@click.option("--no-rehash", is_flag=True, help="Keep the hash seed: a quicker start, no guard against hash flooding.")
 @click.option("--sign-key-file", "key_file", type=FILE, help="Sign the file with these bytes, by HMAC-SHA256.")
 @timeout_option
 @click.option("--heap-limit", type=click.IntRange(1), metavar="MB", help="Stop JavaScript whose heap grows beyond.")
@@ -87,6 +88,7 @@ def command(
     external: tuple[str, ...],
     clear: bool,
     deterministic: bool,
+    no_rehash: bool,
     key_file: Path | None,
     timeout: float | None,
     heap_limit: int | None,
@@ -123,6 +125,7 @@ def command(
             external_references=external,
             host=host,
             deterministic=deterministic,
+            rehash=not no_rehash,
             timeout=timeout,
             heap_limit=None if heap_limit is None else heap_limit * 2**20,
             on_phase=on_phase,
