@@ -172,13 +172,18 @@ def distribution() -> str:
 
 
 def gather_licences(root: Path, into: Path) -> list[Path]:
-    """The copyright files of the unpacked packages, and the common licences that they refer to."""
+    """The copyright files of the unpacked packages, and the common licences that they refer to.
+
+    Headers are from the same sources as their library, and so is what is said of them.
+    """
     into.mkdir(parents=True, exist_ok=True)
-    sources = {path.parent.name: path.resolve() for path in root.glob("usr/share/doc/*/copyright")}
+    found = root.glob("usr/share/doc/*/copyright")
+    sources = {path.parent.name: path.resolve() for path in found if not path.parent.name.endswith("-dev")}
     for path in list(sources.values()):
         for name in re.findall(rf"{COMMON_LICENCES}/([\w.+-]*\w)", path.read_text(encoding="utf-8")):
-            if (COMMON_LICENCES / name).is_file():
-                sources[name] = (COMMON_LICENCES / name).resolve()
+            common = (COMMON_LICENCES / name).resolve()  # GPL is GPL-3
+            if common.is_file():
+                sources[common.name] = common
     return [Path(shutil.copyfile(path, into / f"{name}.txt")) for name, path in sorted(sources.items())]
 
 

@@ -33,9 +33,9 @@ def build_config() -> dict[str, Any]:
             ``"system"``, ``"prefix"``: the library is where it was when v8snap was built. ``"unpack"``, ``"wheel"``: the
             package has it inside.
         ``libraries`` : dict of str to str
-            The shared libraries inside the package, by SONAME: name and version of the distribution's package that each
-            came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known. Empty where V8 isn't
-            inside.
+            The shared libraries inside the package, by file name: name and version of the distribution's package that
+            each came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known. Empty where V8
+            isn't inside.
         ``libraries_from`` : str
             The distribution they came from (``"Debian GNU/Linux 12 (bookworm)"``); ``""`` where there are none.
         ``v8_header_version`` : str

@@ -29,7 +29,7 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, check=True, env={**os.environ, "PATH": path})
 
 
-def soname(path: Path) -> str:
+def plain_name(path: Path) -> str:
     """The name that a library had before auditwheel made it unique."""
     return re.sub(r"-[0-9a-f]{8}\.", ".", path.name, count=1)
 
@@ -55,7 +55,7 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()
         libraries = sorted((root / "v8snap.libs").iterdir())
-        facts = v8_tree.carried(v8 / "root", [soname(path) for path in libraries], "wheel")
+        facts = v8_tree.carried(v8 / "root", [plain_name(path) for path in libraries], "wheel")
         (root / "v8snap" / "_carried.json").write_text(facts)
         [dist_info] = root.glob("*.dist-info")
         add_licences(dist_info, v8 / "licences")
