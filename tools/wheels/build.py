@@ -4,8 +4,8 @@
     tools/build_wheels --python python3.12        only these
     tools/build_wheels --test                     the whole test suite against each wheel
 
-V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit that
-is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
+V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit
+that is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
 """
 
 from __future__ import annotations
