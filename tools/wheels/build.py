@@ -44,10 +44,12 @@ class FailedError(Exception):
 
 @dataclass(frozen=True)
 class Made:
-    """A finished wheel and how its test ended."""
+    """A file of the release, or what one would have been, and how its test ended."""
 
-    wheel: Path
+    name: str
+    bytes: int
     tested: str
+    failed: bool = False
 
 
 class Workshop:
@@ -91,8 +93,8 @@ class Workshop:
         self.run(step, programs / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
         return programs
 
-    def prepare(self) -> None:
-        """The tools, V8, and the source distribution, unpacked."""
+    def prepare(self) -> Made:
+        """The tools, V8, and the source distribution, which is unpacked too."""
         say("tools and V8")
         self.environment("tools", Path(sys.executable), "tools", "-r", HERE / "requirements.txt")
         self.run(
@@ -111,6 +113,15 @@ class Workshop:
             )
         (self.work / sdist.name.removesuffix(".tar.gz")).rename(self.source)
         shutil.copy(sdist, self.output)
+        return Made(sdist.name, sdist.stat().st_size, "has all files of the repository")
+
+    def wheel_or_failure(self, python: Python, whole_suite: bool) -> Made:
+        """A wheel, or what went wrong, so that others are made all the same."""
+        try:
+            return self.wheel(python, whole_suite)
+        except FailedError as error:
+            say(f"{python.tag}: {error}")
+            return Made(python.tag, 0, f"FAILED, see above or {self.logs}", failed=True)
 
     def build(self, step: str, programs: Path, kind: str, into: Path, source: Path, *options: str) -> None:
         """Run the build frontend in an environment that has what it needs."""
@@ -142,7 +153,8 @@ class Workshop:
         self.check("wheel", wheel, self.source, self.work, REPOSITORY, Path.home())
         tested = self.test(python, wheel, whole_suite)
         say(f"{python.tag}: {tested}")
-        return Made(Path(shutil.copy(wheel, self.output)), tested)
+        shutil.copy(wheel, self.output)
+        return Made(wheel.name, wheel.stat().st_size, tested)
 
     def test(self, python: Python, wheel: Path, whole_suite: bool) -> str:
         """Test a wheel in an environment that has nothing of what it was made with; the last line of the test."""
@@ -237,17 +249,15 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="v8snap-wheels-") as folder:
             work = (options.work or Path(folder)).absolute()
             workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute())
-            workshop.prepare()
+            made = [workshop.prepare()]
             with ThreadPoolExecutor(options.jobs) as pool:
-                made = list(pool.map(lambda python: workshop.wheel(python, options.test), wanted))
+                made += pool.map(lambda python: workshop.wheel_or_failure(python, options.test), wanted)
     except (FailedError, pythons.UnfitError) as error:
         print(error, file=sys.stderr)
         return 1
-    files = sorted(path for path in workshop.output.glob("v8snap-*") if path.suffix == ".gz")
-    rows = [("file", "MB", "test"), *((path.name, f"{path.stat().st_size / 1e6:.1f}", "") for path in files)]
-    rows += [(each.wheel.name, f"{each.wheel.stat().st_size / 1e6:.1f}", each.tested) for each in made]
+    rows = [("file", "MB", "test"), *((each.name, f"{each.bytes / 1e6:.1f}", each.tested) for each in made)]
     print(f"\n{table(rows)}\n\nin {workshop.output}")
-    return 0
+    return int(any(each.failed for each in made))
 
 
 STARTED = time.monotonic()
