@@ -121,7 +121,7 @@ class Workshop:
             return self.wheel(python, whole_suite)
         except FailedError as error:
             say(f"{python.tag}: {error}")
-            return Made(python.tag, 0, f"FAILED, see above or {self.logs}", failed=True)
+            return Made(python.tag, 0, "FAILED, see above", failed=True)
 
     def build(self, step: str, programs: Path, kind: str, into: Path, source: Path, *options: str) -> None:
         """Run the build frontend in an environment that has what it needs."""
