@@ -93,8 +93,8 @@ class Workshop:
         self.run(step, programs / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
         return programs
 
-    def prepare(self) -> Made:
-        """The tools, V8, and the source distribution, which is unpacked too."""
+    def prepare(self, tag: str | None) -> Made:
+        """The tools, V8, and the source distribution, which is unpacked too; its version has to be the tag's."""
         say("tools and V8")
         self.environment("tools", Path(sys.executable), "tools", "-r", HERE / "requirements.txt")
         self.run(
@@ -112,6 +112,8 @@ class Workshop:
                 self.work
             )
         (self.work / sdist.name.removesuffix(".tar.gz")).rename(self.source)
+        if tag and sdist.name != f"v8snap-{tag.removeprefix('v')}.tar.gz":
+            raise FailedError(f"{sdist.name} isn't what the tag {tag} is for: the version is in meson.build")
         shutil.copy(sdist, self.output)
         return Made(sdist.name, sdist.stat().st_size, "has all files of the repository")
 
@@ -223,6 +225,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--test", action="store_true", help="run the whole test suite against each wheel")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="wheels at a time (default: 1)")
+    parser.add_argument("--sdist-only", action="store_true", help="no wheels")
+    parser.add_argument("--tag", metavar="vX.Y.Z", help="fail unless this is the version")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="FOLDER", help="default: dist")
     parser.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep everything in between here, V8 for the next run"
@@ -240,16 +244,18 @@ def main() -> int:
     try:
         if not options.allow_dirty and uncommitted():
             raise FailedError(f"there are changes that aren't committed:\n{uncommitted()}")
-        if options.python:
+        if options.sdist_only:
+            wanted = []
+        elif options.python:
             wanted = pythons.given(Path(shutil.which(path) or path) for path in options.python)
         else:
             wanted = pythons.find()
-        if not wanted:
+        if not wanted and not options.sdist_only:
             raise FailedError("no Python was found to make a wheel for; --python names one")
         with tempfile.TemporaryDirectory(prefix="v8snap-wheels-") as folder:
             work = (options.work or Path(folder)).absolute()
             workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute())
-            made = [workshop.prepare()]
+            made = [workshop.prepare(options.tag)]
             with ThreadPoolExecutor(options.jobs) as pool:
                 made += pool.map(lambda python: workshop.wheel_or_failure(python, options.test), wanted)
     except (FailedError, pythons.UnfitError) as error:
