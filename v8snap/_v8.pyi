@@ -183,6 +183,7 @@ class SnapshotCreator:
         external_references: _External | None = None,
         function_code: FunctionCodeHandling = ...,
         heap_limit: int | None = None,
+        rehash: bool = True,
     ) -> None: ...
     @property
     def isolate(self) -> Isolate: ...
