@@ -51,7 +51,9 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         grafted, unpacked = Path(folder, "grafted"), Path(folder, "unpacked")
         # Libraries get unique names: else a process that has loaded another libcrypto.so.3 (Python's own ssl does)
         # would give that to V8's library, and ours to whoever comes later.
-        run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", grafted, wheel)
+        # What it makes is packed once more, so it needn't be compressed.
+        command = ("auditwheel", "repair", "--zip-compression-level", "0", "--wheel-dir", grafted, wheel)
+        run(sys.executable, "-m", *command)
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()
         libraries = sorted((root / "v8snap.libs").iterdir())
