@@ -196,12 +196,12 @@ def unpack(folder: Path, libs: Path) -> None:
         packages = Packages(folder)
         headers_need = packages.add("libnode-dev")
         packages.add_libraries([name for name in headers_need if re.match(r"libnode\d", name)])
-        gathered = gather(library_file(packages.root), packages.root, libs)
         gather_licences(packages.root, folder / "licences")
-        names = [path.name for path in gathered]
-        (folder / "_carried.json").write_text(carried(packages.root, names, "unpack"))
         done.touch()
     root = folder / "root"
+    if not libs.is_dir():
+        names = [path.name for path in gather(library_file(root), root, libs)]
+        (folder / "_carried.json").write_text(carried(root, names, "unpack"))
     describe(include_folder(root), libs / library_file(root).name)
     show("bundle", *sorted(libs.iterdir()))
     show("licence", *sorted((folder / "licences").iterdir()))
