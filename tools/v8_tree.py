@@ -191,7 +191,8 @@ def unpack(folder: Path, libs: Path) -> None:
     """Make a tree from the distribution's packages and print where its parts are."""
     done = folder / "done"
     if not done.exists():  # a second configure of the same build folder finds it made
-        shutil.rmtree(folder, ignore_errors=True)
+        for old in (folder, libs):
+            shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
         packages = Packages(folder)
         headers_need = packages.add("libnode-dev")
@@ -199,9 +200,12 @@ def unpack(folder: Path, libs: Path) -> None:
         gather_licences(packages.root, folder / "licences")
         done.touch()
     root = folder / "root"
-    if not libs.is_dir():
-        names = [path.name for path in gather(library_file(root), root, libs)]
+    if not libs.is_dir():  # the tree may serve several build folders
+        partial = libs.with_name(f"{libs.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        names = [path.name for path in gather(library_file(root), root, partial)]
         (folder / "_carried.json").write_text(carried(root, names, "unpack"))
+        partial.rename(libs)
     describe(include_folder(root), libs / library_file(root).name)
     show("bundle", *sorted(libs.iterdir()))
     show("licence", *sorted((folder / "licences").iterdir()))
