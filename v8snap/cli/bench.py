@@ -14,7 +14,6 @@ from rich.table import Table
 
 import v8snap
 from v8snap import demo
-from v8snap.builder import read_source
 from v8snap.cli.common import FILE, WARM_UP, host_option, json_option, print_json, script_named
 
 if TYPE_CHECKING:
@@ -73,6 +72,8 @@ def command(
 
 
 def _text_of(path: Path | None) -> str | None:
+    from v8snap.builder import read_source
+
     return None if path is None else read_source(path)
 
 

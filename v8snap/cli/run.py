@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import v8snap
-from v8snap.builder import read_source
 from v8snap.cli import failures
 from v8snap.cli.common import (
     context_option,
@@ -81,6 +80,8 @@ def _read(file: Path) -> tuple[str, str]:
         if sys.stdin is None:
             raise click.UsageError("standard input is closed")
         return "<stdin>", sys.stdin.read()
+    from v8snap.builder import read_source
+
     return file.name, read_source(file)
 
 
