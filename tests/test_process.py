@@ -324,7 +324,15 @@ def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch)
     jobs.clear()
     # A heap that can't be rehashed though nothing told so is made a second time.
     job = {
-        **{"do": "build", "scripts": [], "modules": ["m"], "contexts": [], "warmup": False, "function_code": "keep"},
+        **{
+            "do": "build",
+            "scripts": [],
+            "modules": ["m"],
+            "contexts": [],
+            "context_modules": [],
+            "warmup": False,
+            "function_code": "keep",
+        },
         **{"external_references": [], "deterministic": False, "timeout": None, "heap_limit": None, "metadata": None},
         "rehash": True,
     }

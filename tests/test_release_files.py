@@ -1,13 +1,14 @@
 """What goes into wheels and source distributions, and what those who make them would not notice."""
 
 import json
-import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import v8snap
 
@@ -211,8 +212,6 @@ def test_headers_are_where_get_include_says():
 
 @pytest.mark.slow
 def test_each_header_compiles_by_itself_from_outside(tmp_path):
-    import sysconfig
-
     folder = Path(v8snap.get_include())
     sources = []
     for header in sorted((folder / "v8snap").iterdir()):
@@ -235,8 +234,6 @@ def test_the_compiled_module_exports_nothing_but_its_start():
 
 def test_what_makes_wheels_may_be_used_by_who_installs_from_source():
     """The pinned build tools are within the limits that pyproject.toml gives."""
-    from packaging.requirements import Requirement
-
     text = (ROOT / "pyproject.toml").read_text()
     needed = [Requirement(each) for each in json.loads(text.partition("\nrequires = ")[2].partition("\n")[0])]
     pins = dict(
@@ -251,4 +248,3 @@ def test_the_wheels_tool_says_what_it_takes():
     done = subprocess.run([ROOT / "tools/build_wheels", "--help"], capture_output=True, text=True, check=True)
     for option in ("--python", "--test", "--jobs", "--output", "--work", "--v8"):
         assert option in done.stdout
-    assert shutil.which("python3")
