@@ -16,8 +16,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,6 +62,7 @@ class Workshop:
         self.tools = work / "tools"
         self.source = work / "source"
         self.logs = work / "logs"
+        self.once = threading.Lock()  # for what all wheels share
         for folder in (self.logs, output):
             folder.mkdir(parents=True, exist_ok=True)
         self.v8_options = ["-Csetup-args=-Dv8=prefix", f"-Csetup-args=-Dv8_prefix={self.v8 / 'root'}"]
@@ -107,10 +108,7 @@ class Workshop:
         [sdist] = folder.iterdir()
         self.check("sdist", sdist, REPOSITORY)
         shutil.rmtree(self.source, ignore_errors=True)
-        with tarfile.open(sdist) as files:
-            files.extractall(self.work, filter="tar") if hasattr(tarfile, "data_filter") else files.extractall(
-                self.work
-            )
+        shutil.unpack_archive(sdist, self.work)
         (self.work / sdist.name.removesuffix(".tar.gz")).rename(self.source)
         if tag and sdist.name != f"v8snap-{tag.removeprefix('v')}.tar.gz":
             raise FailedError(f"{sdist.name} isn't what the tag {tag} is for: the version is in meson.build")
@@ -152,7 +150,7 @@ class Workshop:
         say(f"{python.tag}: libraries and licences")
         self.run(step, self.tools / "bin" / "python", HERE / "repair.py", *compiled.iterdir(), repaired, self.v8)
         [wheel] = repaired.iterdir()
-        self.check("wheel", wheel, self.source, self.work, REPOSITORY, Path.home())
+        self.check("wheel", wheel, self.source, self.work, REPOSITORY)
         tested = self.test(python, wheel, whole_suite)
         say(f"{python.tag}: {tested}")
         shutil.copy(wheel, self.output)
@@ -171,25 +169,20 @@ class Workshop:
             printed = self.run(step, programs / "python", "-I", smoke, cwd=home, env=env)
             if whole_suite:
                 env["PATH"] += os.pathsep + str(self.programs_but_compilers())
-                env["V8SNAP_TEST_PACKAGES"] = str(self.folder("npm"))
                 shutil.copytree(self.source, home / "source")
                 printed = self.run(step, programs / "pytest", "-q", cwd=home / "source", env=env)
         return printed.strip().splitlines()[-1].strip("= ")
 
-    def folder(self, name: str) -> Path:
-        """A folder of that name in the working folder."""
-        path = self.work / name
-        path.mkdir(exist_ok=True)
-        return path
-
     def programs_but_compilers(self) -> Path:
         """A folder for ``PATH`` with the programs of this machine, without compilers and other Pythons."""
-        target = self.folder("programs")
-        for folder in os.environ["PATH"].split(os.pathsep):
-            for program in Path(folder).glob("*"):
-                link = target / program.name
-                if not (COMPILERS.fullmatch(program.name) or PYTHONS.fullmatch(program.name) or link.is_symlink()):
-                    link.symlink_to(program)
+        target = self.work / "programs"
+        with self.once:
+            target.mkdir(exist_ok=True)
+            for folder in os.environ["PATH"].split(os.pathsep):
+                for program in Path(folder).glob("*"):
+                    link = target / program.name
+                    if not (COMPILERS.fullmatch(program.name) or PYTHONS.fullmatch(program.name) or link.is_symlink()):
+                        link.symlink_to(program)
         return target
 
 
