@@ -15,6 +15,7 @@ A failure is one line on stderr and exit code 1.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import platform
@@ -111,7 +112,8 @@ class Packages:
         status = self.root / STATUS
         status.mkdir(parents=True, exist_ok=True)
         (status / name).write_text(run(["dpkg-deb", "-f", str(archive)]))
-        (status / f"{name}.md5sums").write_text(run(["dpkg-deb", "-I", str(archive), "md5sums"]))
+        with contextlib.suppress(NotFoundError):  # a package may come without
+            (status / f"{name}.md5sums").write_text(run(["dpkg-deb", "-I", str(archive), "md5sums"]))
         depends = run(["dpkg-deb", "-f", str(archive), "Depends"])
         return [re.split(r"[ (|:]", item.strip())[0] for item in depends.split(",") if item.strip()]
 
@@ -189,7 +191,7 @@ def gather_licences(root: Path, into: Path) -> list[Path]:
 
 def unpack(folder: Path, libs: Path) -> None:
     """Make a tree from the distribution's packages and print where its parts are."""
-    done = folder / "done"
+    done = folder / "unpacked"
     if not done.exists():  # a second configure of the same build folder finds it made
         for old in (folder, libs):
             shutil.rmtree(old, ignore_errors=True)
