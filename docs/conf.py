@@ -25,6 +25,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "README.md"]  # the README is in the index
 default_role = "py:obj"
+highlight_language = "none"
 add_module_names = False
 smartquotes = False  # options begin with two dashes
 toc_object_entries_show_parents = "hide"

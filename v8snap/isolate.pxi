@@ -2,7 +2,10 @@
 
 @cython.no_gc_clear
 cdef class Isolate:
-    """An isolate: a JavaScript engine with a heap of its own.
+    """Isolate(snapshot=None, *, external_references=None, heap_limit=None, timeout=None, console=None)
+--
+
+    An isolate: a JavaScript engine with a heap of its own.
 
     Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`.
 

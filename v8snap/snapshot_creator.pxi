@@ -18,7 +18,11 @@ class FunctionCodeHandling(enum.Enum):
 
 @cython.no_gc_clear
 cdef class SnapshotCreator:
-    """Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
+    """SnapshotCreator(*, existing_blob=None, isolate=None, external_references=None, function_code='keep',
+heap_limit=None)
+--
+
+    Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
 
     Use it in a ``with`` block. Leaving the block makes the blob (`blob`), unless `create_blob` was called; leaving it
     by an exception makes none, and the exception goes on. It belongs to the thread that made it.

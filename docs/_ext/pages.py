@@ -1,9 +1,7 @@
-"""What our pages need of Sphinx: arguments of compiled classes, a table of errors, code side by side, links."""
+"""What our pages need of Sphinx: a table of errors, code side by side, links."""
 
 from __future__ import annotations
 
-import ast
-import importlib.resources
 import re
 from typing import Any
 
@@ -25,27 +23,6 @@ PROJECT = re.compile(r"\]\((?:\.\./)+(ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md")
 def _link_to_pages(_: Sphinx, __: str, source: list[str]) -> None:
     """Links that lead out of this folder on a code host, and to a page on the site."""
     source[0] = PROJECT.sub(lambda match: f"](/{match[1].lower()}.md", source[0])
-
-
-def _constructor(_: Sphinx, what: str, name: str, __: Any, ___: Any, signature: str | None, ____: Any) -> Any:
-    """Arguments of a compiled class, which only the stubs know; their types are in the text."""
-    arguments = what == "class" and not signature and STUBS.get(name.removeprefix("v8snap."))
-    return (f"({arguments})", None) if arguments else None
-
-
-def _read_stubs() -> dict[str, str]:
-    """Arguments of each class's ``__init__`` besides self, without types."""
-    found = {}
-    for cls in ast.parse(importlib.resources.files("v8snap").joinpath("_v8.pyi").read_text()).body:
-        for method in cls.body if isinstance(cls, ast.ClassDef) else ():
-            if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                for argument in [*method.args.args, *method.args.kwonlyargs]:
-                    argument.annotation = None
-                found[cls.name] = ast.unparse(method.args).removeprefix("self").removeprefix(", ")
-    return found
-
-
-STUBS = _read_stubs()
 
 
 class ErrorsTable(SphinxDirective):
@@ -101,5 +78,4 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("errors-one-by-one", ErrorsOneByOne)
     app.add_transform(SideBySide)
     app.connect("source-read", _link_to_pages)
-    app.connect("autodoc-process-signature", _constructor)
     return {"parallel_read_safe": True}
