@@ -532,7 +532,7 @@ cdef class Isolate:
         return False
 
     def low_memory_notification(self):
-        """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
+        """Collect garbage as thoroughly as V8 can, and run finalizers (``FinalizationRegistry``) of open contexts.
 
         Raises
         ------
@@ -543,7 +543,7 @@ cdef class Isolate:
         cdef engine.Isolate* impl = self._ptr()
         cdef Context kept = None
         if not impl.has_open_context():
-            kept = self.new_context()  # finalizers of contexts that are closed run as well
+            kept = self.new_context()  # V8's own tasks want one
         impl.low_memory_notification()
 
     def terminate(self):

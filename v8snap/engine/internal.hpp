@@ -171,6 +171,7 @@ class IsolateImpl final : public Isolate {
   CpuProfiles cpu_profiles;
   std::map<int, PyRef> source_maps;  // URLs with the map in them, by script id: of scripts that threw
   int task_calls = 0;                // JavaScript functions that tasks of V8's have called
+  bool task_refused = false;         // the task was of a context that is closed
   IsolateOptions options;
   double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
   std::shared_ptr<BufferAllocator> allocator;
@@ -216,7 +217,7 @@ class IsolateImpl final : public Isolate {
   std::atomic<StopReason> last_stop{StopReason::kNone};
   PyObject* pending_exception = nullptr;  // owned; e.g. KeyboardInterrupt on its way out
 
-  std::unordered_map<PyObject*, std::unique_ptr<PythonFunction>> functions;
+  std::unordered_map<FunctionKey, std::unique_ptr<PythonFunction>, FunctionKeyHash> functions;
   // Some of `callables`, borrowed, each in the place that its id gives.
   struct KnownCallable {
     long id = 0;
@@ -226,6 +227,7 @@ class IsolateImpl final : public Isolate {
   std::vector<PythonFunction*> dead_functions;
   std::vector<std::unique_ptr<ThrownException>> thrown;
   long next_id = 1;
+  long next_context = 1;
   // A creator's, see find_heap_obstacles().
   std::vector<v8::Global<v8::UnboundScript>> scripts;
   // Names of external references that went into a creator's heap.
@@ -233,6 +235,8 @@ class IsolateImpl final : public Isolate {
 
  private:
   void start_common();
+  // What a context leaves to V8 to do, such as finalizers, isn't done once it is closed: it is stopped at its first call.
+  static void before_task_calls(v8::Isolate* isolate);
   void report(ContextImpl& context, v8::Local<v8::Promise> promise, v8::Local<v8::Message> message);
   std::unique_ptr<Context> adopt_context(const std::function<v8::Local<v8::Context>()>& make);
 
@@ -289,6 +293,8 @@ class ContextImpl final : public Context {
   // Inside an Entry. Throws kClosed.
   v8::Local<v8::Context> local() const;
   bool is(v8::Local<v8::Context> other) const { return slot_->context_handle == other; }
+  // Of no other context of its isolate, now or later.
+  long number() const { return number_; }
   // (object, key, value) => { object[key] = value }, in strict mode.
   v8::Local<v8::Function> strict_set();
   // Calls JavaScript that does nothing, so that V8 looks whether it is to stop. It dies of a stop that comes between
@@ -301,6 +307,7 @@ class ContextImpl final : public Context {
   IsolateImpl& isolate_;
   PyObject* owner_ = nullptr;
   Slot* slot_;
+  const long number_;
 };
 
 // One visit of this thread to a context: its isolate entered, its scope open.
