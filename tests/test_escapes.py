@@ -63,7 +63,7 @@ CALLABLES = {
     "instance": Callable,
     "partial": lambda: functools.partial(Callable(), 1),
     "async function": lambda: asyncio.sleep,
-    "generator function": lambda: (lambda: (yield)),
+    "generator function": lambda: lambda: (yield),
     "method of a built-in": lambda: {"secret": 1}.get,
     "type": lambda: type,
     "exception class": lambda: ValueError,
@@ -83,7 +83,17 @@ def test_from_a_callable_nothing_but_a_function(hostile, kind):
     assert hostile.eval("const found = strangers(f); found.length === 1 && found[0] === f")
     assert hostile.eval("Reflect.ownKeys(f).sort().join()") == "length,name"
     assert hostile.eval("Object.getPrototypeOf(f) === Function.prototype && f.prototype === undefined")
-    for name in ("__class__", "__globals__", "__self__", "__code__", "__dict__", "__call__", "inside", "secret", "func"):
+    for name in (
+        "__class__",
+        "__globals__",
+        "__self__",
+        "__code__",
+        "__dict__",
+        "__call__",
+        "inside",
+        "secret",
+        "func",
+    ):
         assert hostile.eval(f"{name!r} in f") is False
     assert "[native code]" in hostile.eval("Function.prototype.toString.call(f)")
 
@@ -154,11 +164,10 @@ GIVEN = {
     "array": np.arange(4.0),
     "matrix": np.ones((2, 2)),
     "int": 2**70,
-    "ordered": pytest,
 }
 
 
-@pytest.mark.parametrize("kind", [kind for kind in GIVEN if kind != "ordered"])
+@pytest.mark.parametrize("kind", GIVEN)
 def test_what_is_given_is_made_of_the_contexts_own(hostile, kind):
     """Every object of it has a prototype of this context, and holds nothing but data."""
     hostile.globals["x"] = GIVEN[kind]
@@ -177,8 +186,8 @@ CHAINS = {
     "a promise of Python's": "promised().constructor.constructor('return this')()",
     "a generator's": "Object.getPrototypeOf(function* () {}).constructor('return this')().next().value && this",
     "a callback as a getter": "Object.defineProperty({}, 'x', {get: f}).x ?? this",
-    "a callback with a hostile this": "f.call(new Proxy({}, {get() { throw 1 }, getPrototypeOf() { throw 2 }})) ?? this",
-    "a callback as species": "({}, [].concat.call(Object.assign([], {constructor: {[Symbol.species]: Array}}), 1), this)",
+    "a callback with a hostile this": "f.call(new Proxy({}, {get() { throw 1 }})) ?? this",
+    "a callback as species": "[1].map(f, Object.assign(f, {constructor: {[Symbol.species]: f}})) && this",
     "eval elsewhere": "(0, eval)('this')",
 }
 
@@ -207,9 +216,7 @@ def test_nothing_of_a_host_is_global(ctx):
         *("console", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "eval"),
         *("globalThis", "isFinite", "isNaN", "parseFloat", "parseInt", "undefined", "unescape"),
     }
-    assert ctx.eval("Object.getOwnPropertySymbols(globalThis).map(String).join()") == "Symbol(Symbol.toStringTag)" or (
-        ctx.eval("Object.getOwnPropertySymbols(globalThis).length") == 0
-    )
+    assert ctx.eval("Object.getOwnPropertySymbols(globalThis).every((each) => each === Symbol.toStringTag)")
 
 
 FRAMES = "Error.prepareStackTrace = (error, frames) => { globalThis.frames = frames; return 'mine' };"
@@ -239,7 +246,7 @@ def test_stack_frames_lead_nowhere(hostile):
     assert hostile.globals["kept"]["y"] == "mine"
     assert hostile.eval(check) is True
     with pytest.raises(v8snap.JSError):
-        hostile.eval("through(() => { throw new Error('x') })")
+        hostile.eval("through(() => { mine(); throw new Error('x') })")
     assert hostile.eval(check) is True
 
 
@@ -263,9 +270,9 @@ def test_python_does_not_ask_javascript_for_its_protocols(ctx):
     posing = ctx.eval(
         "new Proxy(() => 1, {get(target, name) { asked(String(name)); return () => name }, has() { return true }})"
     )
-    for name in ("__html__", "__array_interface__", "__array_struct__", "__reduce_ex__", "__fspath__", "__wrapped__"):
+    for name in ("__html__", "__array_interface__", "__array_struct__", "__deepcopy__", "__fspath__", "__wrapped__"):
         with pytest.raises(AttributeError):
-            getattr(posing, name + ("" if name != "__reduce_ex__" else "_"))
+            getattr(posing, name)
     with pytest.raises(TypeError):
         pickle.dumps(posing)
     with pytest.raises(TypeError):
@@ -302,7 +309,7 @@ def test_functions_of_every_kind_are_called_as_functions(ctx, kind):
         "({call() { return 5 }, apply() { return 5 }})",
         "Object.setPrototypeOf({}, Function.prototype)",
         "Object.create(() => 5)",
-        "Proxy.revocable(() => 5, {}).proxy && (() => { const r = Proxy.revocable(() => 5, {}); r.revoke(); return r.proxy })()",
+        "(() => { const r = Proxy.revocable(() => 5, {}); r.revoke(); return r.proxy })()",
     ],
 )
 def test_what_only_looks_like_a_function_is_none(ctx, source):

@@ -1,4 +1,4 @@
-"""Whatever a script replaces in its built-ins: values still cross as they are, both ways, and nothing of it is called."""
+"""Whatever a script replaces in its built-ins: values cross as they are, both ways, and nothing of it is called."""
 
 import asyncio
 import datetime
@@ -27,7 +27,8 @@ def all_replaced(owner):
     """Every method and accessor of a built-in, but its constructor."""
     return (
         f"{{ const {{defineProperty, ownKeys}} = Reflect, names = ownKeys({owner});"
-        f" for (let i = 0; i < names.length; i++) if (names[i] !== 'constructor' && names[i] !== 'prototype' && names[i] !== 'length')"
+        " for (let i = 0; i < names.length; i++)"
+        " if (names[i] !== 'constructor' && names[i] !== 'prototype' && names[i] !== 'length')"
         f" defineProperty({owner}, names[i], {{value: {HOSTILE}, writable: true, configurable: true}}) }}"
     )
 
@@ -199,7 +200,10 @@ def test_values_cross_as_they_are(owner):
 
 def test_an_edit_is_an_assignment_as_in_javascript(ctx):
     """A new element meets what the prototypes have for it; the array stays as it was."""
-    array = ctx.eval(f"globalThis.polluted = () => 1; Object.setPrototypeOf(Array.prototype, new Proxy({{}}, {{set: {HOSTILE}}})); [1]")
+    array = ctx.eval(
+        "globalThis.polluted = () => 1;"
+        f" Object.setPrototypeOf(Array.prototype, new Proxy({{}}, {{set: {HOSTILE}}})); [1]"
+    )
     with pytest.raises(v8snap.JSError):
         array.append(2)
     assert array.to_py() == [1]

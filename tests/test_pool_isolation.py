@@ -11,7 +11,11 @@ from v8snap import IsolatePool
 # What a hostile request does, and what the next one must see.
 POLLUTIONS = {
     "a global": ("globalThis.leak = 1; var leaked = 2; 1", "typeof leak + typeof leaked", "undefined" * 2),
-    "a lexical name": ("let secret = 1; const other = 2; class Mine {}", "typeof secret + typeof Mine", "undefined" * 2),
+    "a lexical name": (
+        "let secret = 1; const other = 2; class Mine {}",
+        "typeof secret + typeof Mine",
+        "undefined" * 2,
+    ),
     "prototypes": (
         "for (const each of [Object, Array, Map, Set, Date, Promise, RegExp, Error, String, Function, Uint8Array])"
         " each.prototype.leak = 1; 1",
@@ -132,8 +136,7 @@ REGISTER = f"for (let i = 0; i < 100; i++) r.register({{}}, 1); {COMPILE}.then((
 
 # What is left to do when a request ends; `told` says that it was done.
 LEFT = {
-    "a finalizer": "var r = new FinalizationRegistry(told); " + REGISTER,
-    "an endless finalizer": "var r = new FinalizationRegistry(() => { for (;;); }); " + REGISTER,
+    "finalizers": "var r = new FinalizationRegistry(() => { try { told() } catch {} }); " + REGISTER,
     "WebAssembly that is being compiled": f"{COMPILE}.then(told, told); 1",
     "an endless reaction to WebAssembly": f"{COMPILE}.then(() => {{ for (;;); }}); 1",
     "Atomics.waitAsync": (
@@ -167,6 +170,20 @@ def test_what_a_request_leaves_to_be_done_is_never_done(what):
         assert two_requests(pool, hostile, next_one) == 2
         assert (told, reported) == ([], [])
         assert pool.statistics().replaced == {}
+
+
+def test_endless_finalizers_of_a_request_that_ended_are_stopped(pool):
+    """V8 has no way to drop them. The time limit is for all of them together."""
+
+    def next_one(ctx):
+        ctx.isolate.timeout = 0.1
+        with pytest.raises(v8snap.JSTimeoutError):
+            ctx.isolate.low_memory_notification()
+        return ctx.eval("1 + 1")
+
+    hostile = "var r = new FinalizationRegistry(() => { for (;;); }); " + REGISTER
+    assert two_requests(pool, lambda ctx: ctx.eval(hostile), next_one) == 2
+    assert pool.statistics().replaced == {"timeout": 1}
 
 
 def test_a_promise_that_another_request_settles_goes_no_further(pool):
@@ -205,11 +222,6 @@ def test_what_a_function_gives_is_made_in_its_own_context():
     with v8snap.Isolate() as iso, iso.new_context() as one, iso.new_context() as two:
         makers = {"dict": dict, "list": list, "callable": lambda: lambda: 1, "bytes": lambda: b"x", "set": set}
         kinds = {"dict": "Object", "list": "Array", "callable": "Function", "bytes": "Uint8Array", "set": "Set"}
-
-        async def promised():
-            return 1
-
-        makers["promise"], kinds["promise"] = promised, "Promise"
 
         def fail():
             raise ValueError("mine")
@@ -277,9 +289,7 @@ def test_random_numbers_and_identity_differ(pool):
 
 def test_the_console_and_clocks_are_each_contexts_own():
     lines = []
-    with IsolatePool(
-        None, 1, host=["console", "performance"], console=lambda level, text: lines.append(text)
-    ) as pool:
+    with IsolatePool(None, 1, host=["console", "performance"], console=lambda level, text: lines.append(text)) as pool:
 
         def hostile(ctx):
             ctx.eval("console.time('t'); console.count('c'); console.group('g'); console.log = () => 1; 1")

@@ -532,7 +532,9 @@ cdef class Isolate:
         return False
 
     def low_memory_notification(self):
-        """Collect garbage as thoroughly as V8 can, and run finalizers (``FinalizationRegistry``) of open contexts.
+        """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
+
+        Those of contexts that are closed may run as well; Python functions raise an error there.
 
         Raises
         ------
@@ -543,7 +545,7 @@ cdef class Isolate:
         cdef engine.Isolate* impl = self._ptr()
         cdef Context kept = None
         if not impl.has_open_context():
-            kept = self.new_context()  # V8's own tasks want one
+            kept = self.new_context()  # finalizers of contexts that are closed run as well
         impl.low_memory_notification()
 
     def terminate(self):

@@ -171,7 +171,6 @@ class IsolateImpl final : public Isolate {
   CpuProfiles cpu_profiles;
   std::map<int, PyRef> source_maps;  // URLs with the map in them, by script id: of scripts that threw
   int task_calls = 0;                // JavaScript functions that tasks of V8's have called
-  bool task_refused = false;         // the task was of a context that is closed
   IsolateOptions options;
   double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
   std::shared_ptr<BufferAllocator> allocator;
@@ -235,8 +234,6 @@ class IsolateImpl final : public Isolate {
 
  private:
   void start_common();
-  // What a context leaves to V8 to do, such as finalizers, isn't done once it is closed: it is stopped at its first call.
-  static void before_task_calls(v8::Isolate* isolate);
   void report(ContextImpl& context, v8::Local<v8::Promise> promise, v8::Local<v8::Message> message);
   std::unique_ptr<Context> adopt_context(const std::function<v8::Local<v8::Context>()>& make);
 

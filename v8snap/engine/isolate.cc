@@ -432,27 +432,18 @@ void IsolateImpl::capture_frames() {
   v8->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames, v8::StackTrace::kDetailed);
 }
 
-void IsolateImpl::before_task_calls(v8::Isolate* isolate) {
-  auto& self = *static_cast<IsolateImpl*>(isolate->GetData(0));
-  ++self.task_calls;
-  v8::HandleScope handles(isolate);
-  v8::Local<v8::Context> context = isolate->GetCurrentContext();
-  // A creator keeps contexts that Python has no more.
-  if (self.is_creator || context.IsEmpty() || self.context_of(context) != nullptr) return;
-  self.task_refused = true;
-  isolate->TerminateExecution();
-}
-
 int IsolateImpl::run_tasks() {
+  static const auto count_call = [](v8::Isolate* isolate) {
+    ++static_cast<IsolateImpl*>(isolate->GetData(0))->task_calls;
+  };
   task_calls = 0;
-  v8->AddBeforeCallEnteredCallback(before_task_calls);
+  v8->AddBeforeCallEnteredCallback(count_call);
   v8->AddMessageListener(report_unraisable);  // none may be there when a blob is made
   // A stop is for all of them: V8 forgets it with the first that it ends.
   while (stop_reason == StopReason::kNone && v8::platform::PumpMessageLoop(v8_platform(), v8)) {
-    if (std::exchange(task_refused, false) && stop_reason == StopReason::kNone) v8->CancelTerminateExecution();
   }
   v8->RemoveMessageListeners(report_unraisable);
-  v8->RemoveBeforeCallEnteredCallback(before_task_calls);
+  v8->RemoveBeforeCallEnteredCallback(count_call);
   return task_calls;
 }
 
