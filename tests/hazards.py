@@ -11,10 +11,14 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import v8snap
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 TESTS = Path(__file__).parent
 DATA, PAGE = (TESTS.parent / "docs" / name for name in ("hazards.json", "hazards.md"))

@@ -323,6 +323,7 @@ def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch)
     job = {
         **{"do": "build", "scripts": [], "modules": ["m"], "contexts": [], "warmup": False, "function_code": "keep"},
         **{"external_references": [], "deterministic": False, "timeout": None, "heap_limit": None, "metadata": None},
+        "rehash": True,
     }
     blob = v8snap.builder._make_in_helper(job, [b"export const n = 1"], rehashable=True)
     assert not blob.can_be_rehashed

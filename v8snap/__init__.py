@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from v8snap.builder import build, warm_up
     from v8snap.cache import cached
     from v8snap.comparison import compare
-    from v8snap.config import build_config
+    from v8snap.config import build_config, get_include
     from v8snap.errors import (
         ClosedError,
         ConversionError,
@@ -142,6 +142,7 @@ __all__ = [
     "builtin_gap",
     "cached",
     "compare",
+    "get_include",
     "set_flags",
     "this",
     "to_py",
@@ -164,7 +165,7 @@ _PLACES = {
         "v8snap.builder": "build warm_up",
         "v8snap.cache": "cached",
         "v8snap.comparison": "compare",
-        "v8snap.config": "build_config",
+        "v8snap.config": "build_config get_include",
         "v8snap.errors": """
             ClosedError ConversionError ExternalReferenceError FlagsFrozenError ForkedIsolateError JSError
             JSMemoryError JSTerminatedError JSTimeoutError ModuleResolveError NotInSnapshotError

@@ -39,6 +39,12 @@ __all__ = [
 ]
 
 
+def add_note(error: BaseException, note: str) -> None:
+    """Do what ``error.add_note(note)`` does from Python 3.11 on; 3.10 keeps the note, but no traceback shows it."""
+    notes = getattr(error, "__notes__", None)
+    error.__notes__ = [*notes, note] if isinstance(notes, list) else [note]
+
+
 class V8SnapError(Exception):
     """Whatever goes wrong in v8snap."""
 

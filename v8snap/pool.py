@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from v8snap import _v8, time_limit
 from v8snap.errors import ClosedError, PoolTimeoutError, V8SnapError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from _typeshed import ReadableBuffer
+    from typing_extensions import Self
 
     from v8snap._v8 import Context, Isolate
 

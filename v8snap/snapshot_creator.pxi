@@ -34,6 +34,10 @@ cdef class SnapshotCreator:
     function_code : FunctionCodeHandling
     heap_limit : int, optional
         Bytes; looked at after each garbage collection. JavaScript that is over it is stopped with `JSMemoryError`.
+    rehash : bool
+        Whether V8 makes a new random seed for the heap's hash tables at each load, its guard against strings that are
+        chosen to collide. False: isolates start sooner, all with the seed that is in the blob, and can't be open
+        together with those of other snapshots. See `StartupData.can_be_rehashed`.
 
     Raises
     ------
@@ -48,6 +52,7 @@ cdef class SnapshotCreator:
     cdef unique_ptr[engine.SnapshotCreator] _impl
     cdef Isolate _isolate            # ensures that the isolate is not destroyed before its creator
     cdef object _function_code
+    cdef bint _rehash
     cdef object _blob
     cdef bint _making                # inside create_blob
     cdef Context _default
@@ -60,7 +65,7 @@ cdef class SnapshotCreator:
     cdef object __weakref__
 
     def __init__(self, *, existing_blob=None, isolate=None, external_references=None,
-                 function_code=FunctionCodeHandling.KEEP, heap_limit=None):
+                 function_code=FunctionCodeHandling.KEEP, heap_limit=None, rehash=True):
         if self._impl.get() != NULL:
             raise TypeError("a creator can't be initialised twice")
         if isolate is not None and not isinstance(isolate, Isolate):
@@ -70,6 +75,7 @@ cdef class SnapshotCreator:
         if self._impl.get() != NULL:  # while that ran code of the user's
             raise TypeError("a creator can't be initialised twice")
         self._function_code = FunctionCodeHandling(function_code)
+        self._rehash = bool(rehash)
         self._isolate = Isolate.allocate() if isolate is None else isolate
         self._base_contexts = {}
         self._isolate_data = {}
@@ -389,7 +395,7 @@ cdef class SnapshotCreator:
             self.set_default_context(self._scratch)  # an empty one, and what was attached needn't go elsewhere
         self._making = True
         try:
-            raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
+            raw = impl.create_blob(code is FunctionCodeHandling.KEEP, self._rehash)
         finally:
             self._making = False
         of_base = () if self._isolate._snapshot is None else self._isolate._snapshot._header["external_references"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from rich.table import Table
 
 import v8snap
 from v8snap import demo
+from v8snap.cli.common import FILE, WARM_UP, host_option, json_option, print_json, script_named
 
 if TYPE_CHECKING:
     from v8snap.bench import CompiledFunction
@@ -25,22 +25,12 @@ MOST_FUNCTIONS = 20
 
 
 @click.command("bench")
-@click.argument("scripts", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option(
-    "--warmup",
-    "-w",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="JavaScript with typical calls.",
-)
-@click.option(
-    "--call",
-    "-c",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The first call, if not the warm-up.",
-)
-@click.option("--host", multiple=True, help="A host object that the scripts need, such as console.")
+@click.argument("scripts", nargs=-1, type=FILE)
+@click.option("--warmup", "-w", type=FILE, help="JavaScript with typical calls.")
+@click.option("--call", "-c", type=FILE, help="The first call, if not the warm-up.")
+@host_option("A host object that the scripts need, such as console.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(1), help="Fresh processes for each way.")
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON instead of tables.")
+@json_option
 @click.option("--budgets", is_flag=True, help="Without scripts: only v8snap's own limits.")
 def command(
     scripts: tuple[Path, ...],
@@ -66,11 +56,12 @@ def command(
     from v8snap import bench
 
     console = Console(stderr=True)
-    with console.status("starting") as status:
+    named = script_named({WARM_UP: warmup, bench.CALL_NAME: call or warmup})
+    with named, console.status("starting") as status:
         result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
     if as_json:
         functions = [asdict(function) for function in result["uncompiled"]]
-        click.echo(json.dumps({**result, "uncompiled": functions}, indent=2))
+        print_json({**result, "uncompiled": functions})
         return
     shown = Console(width=None if Console().is_terminal else 130)
     shown.print(_bench_table(result, rounds))
@@ -81,7 +72,9 @@ def command(
 
 
 def _text_of(path: Path | None) -> str | None:
-    return None if path is None else path.read_text(encoding="utf-8")
+    from v8snap.builder import read_source
+
+    return None if path is None else read_source(path)
 
 
 def _own_benchmarks(budgets: bool) -> int:

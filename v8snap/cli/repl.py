@@ -59,7 +59,7 @@ def command(
         raise click.UsageError("standard input is no terminal; to run a script from it: v8snap run SNAPSHOT -")
     blob = load(snapshot, key_file)
     click.echo(f"{snapshot}, V8 {blob.v8_version}; .help for help")
-    with opened(blob, context=context, host=("timers", *host), externals=externals) as session:
+    with opened(blob, context=context, host=host, externals=externals) as session:
         interact(session, _history())
 
 
@@ -81,27 +81,16 @@ def _history() -> History:
 
 def interact(session: Session, history: History) -> None:
     """Read, run and print until the input ends."""
-    # Not asyncio.run(), which has Ctrl-C cancel a task, while JavaScript runs on and on.
-    loop = asyncio.new_event_loop()
-    loop.set_exception_handler(lambda _, what: failures.show(what.get("exception") or RuntimeError(what["message"])))
-    try:
-        _Repl(session, history, loop).run()
-    finally:
-        loop.run_until_complete(_cancel_others())
-        loop.close()
-
-
-async def _cancel_others() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    session.loop.set_exception_handler(
+        lambda _, what: failures.show(what.get("exception") or RuntimeError(what["message"]))
+    )
+    _Repl(session, history).run()
 
 
 class _Repl:
-    def __init__(self, session: Session, history: History, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, session: Session, history: History) -> None:
         self.session = session
-        self.loop = loop
+        self.loop = session.loop
         self.completer = JavaScriptCompleter(session.context)
         self.prompt: PromptSession[str] = PromptSession(
             "> ",

@@ -33,7 +33,7 @@ __all__ = ["command"]
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--eval", "-e", "expression", metavar="EXPR", help="JavaScript, whose value is printed.")
 @context_option
-@host_option("A host object that is not in the snapshot, such as timers. The console is always there.")
+@host_option("A host object that is not in the snapshot, besides the console and timers, which are always there.")
 @externals_option
 @timeout_option
 @key_option
@@ -52,7 +52,7 @@ def command(
     """Start from a snapshot and run JavaScript in it: a FILE, - for standard input, or an expression.
 
     The value of an expression is printed, that of a promise once it is settled; undefined isn't. await may stand at the
-    top level. The console writes to standard output and standard error.
+    top level, and functions of Python may be async. The console writes to standard output and standard error.
 
     Example: v8snap run app.v8snap -e "render({user: 'Ada'})"
     """
@@ -65,9 +65,9 @@ def command(
         if expression is None:
             assert file is not None
             name, source = _read(file)
-            session.settled(session.evaluate(source, name))
+            session.run(session.evaluate_settled(source, name))
         else:
-            value = session.settled(session.evaluate(expression, "<eval>"))
+            value = session.run(session.evaluate_settled(expression, "<eval>"))
             _print(session, value, as_json)
     for error in session.rejections:
         failures.show(error)
@@ -77,8 +77,12 @@ def command(
 def _read(file: Path) -> tuple[str, str]:
     """Name and source."""
     if str(file) == "-":
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed")
         return "<stdin>", sys.stdin.read()
-    return file.name, file.read_text(encoding="utf-8")
+    from v8snap.builder import read_source
+
+    return file.name, read_source(file)
 
 
 def _print(session: Session, value: Any, as_json: bool) -> None:

@@ -1,7 +1,8 @@
-"""A context of a snapshot as ``run`` and ``repl`` use it: with a console, and an eye on rejected promises."""
+"""A context of a snapshot as ``run`` and ``repl`` use it: with a console and timers, on an asyncio loop of its own."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import os
@@ -16,12 +17,14 @@ from v8snap.cli import top_level_await
 from v8snap.cli.common import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable, Iterator
 
 __all__ = ["Session", "externals_option", "opened"]
 
 #: Levels of the console that Node.js, too, writes to standard error.
 TO_STANDARD_ERROR = ("warn", "error", "trace")
+#: Seconds between looks at whether something still waits.
+LEAST_PAUSE, MOST_PAUSE = 0.001, 0.05
 
 
 def _externals(
@@ -73,35 +76,72 @@ def write_console(level: str, message: str) -> None:
 class Session:
     """A context, and how input is run in it."""
 
-    def __init__(self, context: v8snap.Context) -> None:
+    def __init__(self, context: v8snap.Context, loop: asyncio.AbstractEventLoop) -> None:
         self.context = context
+        self.loop = loop
         self.rejections: list[BaseException] = []
         self._wrapped: set[str] = set()
+        self._failed: list[BaseException] = []
         context.isolate.on_unhandled_rejection = self._rejected
+        loop.set_exception_handler(lambda _, what: self._failed.append(_exception(what)))
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine on the loop, which Ctrl-C leaves by KeyboardInterrupt; what it returns."""
+        return self.loop.run_until_complete(work)
 
     def evaluate(self, source: str, name: str) -> Any:
         """The value of JavaScript; ``await`` may stand at its top level. Raises as `Context.eval`."""
         with self._places_as_typed():
             if not top_level_await.is_used(self.context, source):
-                return self.context.eval(source, name)
+                return self._evaluate_script(source, name)
             self._wrapped.add(name)
             return self.context.eval(top_level_await.wrapped(self.context, source), name)
 
+    def _evaluate_script(self, source: str, name: str) -> Any:
+        try:
+            return self.context.eval(source, name)
+        except v8snap.JSError as error:
+            # V8 complains of the `await`, while it is something else that is wrong.
+            found = top_level_await.complaint(self.context, source, name) if _is_about_await(error) else None
+            raise found or error from None
+
     async def evaluate_async(self, source: str, name: str) -> Any:
-        """The same on an asyncio loop, waiting for what is awaited at the top level."""
+        """The same on the loop, waiting for what is awaited at the top level."""
         value = self.evaluate(source, name)
         with self._places_as_typed():
             return await value if name in self._wrapped else value
 
-    def settled(self, value: Any) -> Any:
-        """What a promise came to; anything else as it is. Timers and all that waits run before."""
+    async def evaluate_settled(self, source: str, name: str) -> Any:
+        """What a promise came to; any other value as it is. Timers and all that waits run before."""
+        value = self.evaluate(source, name)
         with self._places_as_typed():
-            self.context.run_until_idle()
+            await self._nothing_waits()
             if not isinstance(value, v8snap.JSPromise):
                 return value
             if value.state == "pending":
                 raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
             return value.result()
+
+    async def _nothing_waits(self) -> None:
+        """Wait for timers, Python's async functions, and what V8 has queued. Raises what one of them threw."""
+        pause, idle = LEAST_PAUSE, 0
+        while idle < 2:  # what has just ended may lead to more in the loop's next turn
+            working = self.context.isolate.run_pending_tasks(wait=0)
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            timers = self.context._host.timers if self.context._host is not None else ()
+            if self._failed:
+                raise self._failed[0]
+            if not working and not tasks and not len(timers):
+                idle += 1
+                await asyncio.sleep(0)
+                continue
+            idle = 0
+            left = min(pause, timers.seconds_left()) if len(timers) else pause
+            if tasks:
+                await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            else:
+                await asyncio.sleep(left)
+            pause = min(2 * pause, MOST_PAUSE)
 
     @contextlib.contextmanager
     def _places_as_typed(self) -> Iterator[None]:
@@ -136,13 +176,51 @@ def opened(
     timeout: float | None = None,
     console: Callable[[str, str], object] = write_console,
 ) -> Iterator[Session]:
-    """Start an isolate from a snapshot, with a context that has a console. Raises as `Isolate`."""
+    """Start an isolate from a snapshot, with a context that has a console and timers. Raises as `Isolate`."""
     functions = {name: _missing(name) for name in blob.external_references} | (externals or {})
-    with v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate:
-        session = Session(isolate.new_context(context, host=host))
-        if not _has_own_console(session.context):
-            isolate._add_host(session.context, ["console"])
-        yield session
+    with (
+        _own_loop() as loop,
+        v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate,
+    ):
+        yield loop.run_until_complete(_session(isolate, context, host))
+
+
+async def _session(isolate: v8snap.Isolate, which: str | None, host: Iterable[str]) -> Session:
+    """On the loop, for timers that wait in the snapshot are those of the loop that runs now."""
+    context = isolate.new_context(which, host=host)
+    session = Session(context, asyncio.get_running_loop())
+    if not _has_own_console(context):
+        isolate._add_host(context, ["console"])
+    if not _has_own_timers(context):
+        isolate._add_host(context, ["timers"])
+    return session
+
+
+@contextlib.contextmanager
+def _own_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """Not asyncio.run(), which has Ctrl-C cancel a task, while JavaScript runs on and on."""
+    loop = asyncio.new_event_loop()
+    try:
+        yield loop
+    finally:
+        loop.run_until_complete(_cancel_others())
+        loop.close()
+
+
+async def _cancel_others() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_about_await(error: v8snap.JSError) -> bool:
+    return error.name == "SyntaxError" and error.message.startswith("await is only valid")
+
+
+def _exception(what: dict[str, Any]) -> BaseException:
+    """What a loop's exception handler is told of."""
+    return what.get("exception") or RuntimeError(what["message"])
 
 
 def _has_own_console(context: v8snap.Context) -> bool:
@@ -152,3 +230,9 @@ def _has_own_console(context: v8snap.Context) -> bool:
     except v8snap.JSError:  # something else than an ordinary console
         return True
     return "[native code]" not in is_v8s
+
+
+def _has_own_timers(context: v8snap.Context) -> bool:
+    """Whether the snapshot has timers of any kind."""
+    names = "['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']"
+    return bool(context.eval(f"{names}.some((name) => name in globalThis)", "<v8snap>"))
