@@ -18,6 +18,19 @@ if _find_spec("v8snap._v8") is None:
         "or make an editable install (see CONTRIBUTING.md)"
     )
 
+
+def _check_interpreter() -> None:
+    """Before the compiled module, which would have the first interpreter that loads it for its own."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        if _find_spec(name) is not None:
+            module = _import_module(name)
+            if module.get_current() != module.get_main():
+                raise ImportError("v8snap works in the main interpreter only, and this is a subinterpreter")
+            return
+
+
+_check_interpreter()
+
 TYPE_CHECKING = False  # typing takes as long to load as all of this
 if TYPE_CHECKING:
     from v8snap._v8 import (

@@ -543,6 +543,8 @@ cdef class Isolate:
     def low_memory_notification(self):
         """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
 
+        Those of contexts that are closed may run as well; Python functions raise an error there.
+
         Raises
         ------
         JSMemoryError, JSTerminatedError

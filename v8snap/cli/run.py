@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import v8snap
-from v8snap.builder import read_source
 from v8snap.cli import failures
 from v8snap.cli.common import (
     context_option,
@@ -21,6 +20,7 @@ from v8snap.cli.common import (
     snapshot_argument,
     timeout_option,
 )
+from v8snap.cli.event_loop import event_loop
 from v8snap.cli.session import Session, externals_option, opened
 
 if TYPE_CHECKING:
@@ -62,13 +62,16 @@ def command(
     if as_json and expression is None:
         raise click.UsageError("--json prints the value of -e EXPR")
     blob = load(snapshot, key_file)
-    with opened(blob, context=context, host=host, externals=externals, timeout=timeout) as session:
+    with (
+        event_loop() as loop,
+        opened(loop, blob, context=context, host=host, externals=externals, timeout=timeout) as session,
+    ):
         if expression is None:
             assert file is not None
             name, source = _read(file)
-            session.run(session.evaluate_settled(source, name))
+            loop.run(loop.settled(session, source, name))
         else:
-            value = session.run(session.evaluate_settled(expression, "<eval>"))
+            value = loop.run(loop.settled(session, expression, "<eval>"))
             _print(session, value, as_json)
     for error in session.rejections:
         failures.show(error)
@@ -81,6 +84,8 @@ def _read(file: Path) -> tuple[str, str]:
         if sys.stdin is None:
             raise click.UsageError("standard input is closed")
         return "<stdin>", sys.stdin.read()
+    from v8snap.builder import read_source
+
     return file.name, read_source(file)
 
 

@@ -1,8 +1,7 @@
-"""A context of a snapshot as ``run`` and ``repl`` use it: with a console and timers, on an asyncio loop of its own."""
+"""A context of a snapshot as ``run`` and ``repl`` use it: with a console, and an eye on rejected promises."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import os
@@ -17,14 +16,14 @@ from v8snap.cli import top_level_await
 from v8snap.cli.common import echo
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from v8snap.cli.event_loop import EventLoop
 
 __all__ = ["Session", "externals_option", "opened"]
 
 #: Levels of the console that Node.js, too, writes to standard error.
 TO_STANDARD_ERROR = ("warn", "error", "trace")
-#: Seconds between looks at whether something still waits.
-LEAST_PAUSE, MOST_PAUSE = 0.001, 0.05
 
 
 def _externals(
@@ -76,18 +75,11 @@ def write_console(level: str, message: str) -> None:
 class Session:
     """A context, and how input is run in it."""
 
-    def __init__(self, context: v8snap.Context, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, context: v8snap.Context) -> None:
         self.context = context
-        self.loop = loop
         self.rejections: list[BaseException] = []
         self._wrapped: set[str] = set()
-        self._failed: list[BaseException] = []
         context.isolate.on_unhandled_rejection = self._rejected
-        loop.set_exception_handler(lambda _, what: self._failed.append(_exception(what)))
-
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Run a coroutine on the loop, which Ctrl-C leaves by KeyboardInterrupt; what it returns."""
-        return self.loop.run_until_complete(work)
 
     def evaluate(self, source: str, name: str) -> Any:
         """The value of JavaScript; ``await`` may stand at its top level. Raises as `Context.eval`."""
@@ -106,42 +98,10 @@ class Session:
             raise found or error from None
 
     async def evaluate_async(self, source: str, name: str) -> Any:
-        """The same on the loop, waiting for what is awaited at the top level."""
+        """The same on an asyncio loop, waiting for what is awaited at the top level."""
         value = self.evaluate(source, name)
         with self._places_as_typed():
             return await value if name in self._wrapped else value
-
-    async def evaluate_settled(self, source: str, name: str) -> Any:
-        """What a promise came to; any other value as it is. Timers and all that waits run before."""
-        value = self.evaluate(source, name)
-        with self._places_as_typed():
-            await self._nothing_waits()
-            if not isinstance(value, v8snap.JSPromise):
-                return value
-            if value.state == "pending":
-                raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
-            return value.result()
-
-    async def _nothing_waits(self) -> None:
-        """Wait for timers, Python's async functions, and what V8 has queued. Raises what one of them threw."""
-        pause, idle = LEAST_PAUSE, 0
-        while idle < 2:  # what has just ended may lead to more in the loop's next turn
-            working = self.context.isolate.run_pending_tasks(wait=0)
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            timers = self.context._host.timers if self.context._host is not None else ()
-            if self._failed:
-                raise self._failed[0]
-            if not working and not tasks and not len(timers):
-                idle += 1
-                await asyncio.sleep(0)
-                continue
-            idle = 0
-            left = min(pause, timers.seconds_left()) if len(timers) else pause
-            if tasks:
-                await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            else:
-                await asyncio.sleep(left)
-            pause = min(2 * pause, MOST_PAUSE)
 
     @contextlib.contextmanager
     def _places_as_typed(self) -> Iterator[None]:
@@ -166,8 +126,13 @@ class Session:
         return str(self.context._call_host("inspect")(value))
 
 
+def _is_about_await(error: v8snap.JSError) -> bool:
+    return error.name == "SyntaxError" and error.message.startswith("await is only valid")
+
+
 @contextlib.contextmanager
 def opened(
+    loop: EventLoop,
     blob: v8snap.StartupData,
     *,
     context: str | None = None,
@@ -178,49 +143,18 @@ def opened(
 ) -> Iterator[Session]:
     """Start an isolate from a snapshot, with a context that has a console and timers. Raises as `Isolate`."""
     functions = {name: _missing(name) for name in blob.external_references} | (externals or {})
-    with (
-        _own_loop() as loop,
-        v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate,
-    ):
-        yield loop.run_until_complete(_session(isolate, context, host))
+    with v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate:
+        yield loop.run(_session(isolate, context, host))
 
 
 async def _session(isolate: v8snap.Isolate, which: str | None, host: Iterable[str]) -> Session:
-    """On the loop, for timers that wait in the snapshot are those of the loop that runs now."""
-    context = isolate.new_context(which, host=host)
-    session = Session(context, asyncio.get_running_loop())
-    if not _has_own_console(context):
-        isolate._add_host(context, ["console"])
-    if not _has_own_timers(context):
-        isolate._add_host(context, ["timers"])
+    """On the loop: timers that wait in the snapshot belong to the loop that runs when the context is made."""
+    session = Session(isolate.new_context(which, host=host))
+    if not _has_own_console(session.context):
+        isolate._add_host(session.context, ["console"])
+    if not _has_own_timers(session.context):
+        isolate._add_host(session.context, ["timers"])
     return session
-
-
-@contextlib.contextmanager
-def _own_loop() -> Iterator[asyncio.AbstractEventLoop]:
-    """Not asyncio.run(), which has Ctrl-C cancel a task, while JavaScript runs on and on."""
-    loop = asyncio.new_event_loop()
-    try:
-        yield loop
-    finally:
-        loop.run_until_complete(_cancel_others())
-        loop.close()
-
-
-async def _cancel_others() -> None:
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _is_about_await(error: v8snap.JSError) -> bool:
-    return error.name == "SyntaxError" and error.message.startswith("await is only valid")
-
-
-def _exception(what: dict[str, Any]) -> BaseException:
-    """What a loop's exception handler is told of."""
-    return what.get("exception") or RuntimeError(what["message"])
 
 
 def _has_own_console(context: v8snap.Context) -> bool:
