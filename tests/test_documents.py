@@ -144,6 +144,17 @@ def test_a_public_name_that_the_reference_lacks_is_found():
     assert module.missing(names - {"v8snap.Context.eval", "v8snap.build"}) == ["v8snap.Context.eval", "v8snap.build"]
 
 
+def test_every_option_of_build_is_in_its_table():
+    from v8snap.cli.build import command
+
+    table = (DOCS / "reference" / "cli.md").read_text().partition("## build")[2].partition("## run")[0]
+    options = {next(name for name in option.opts if name.startswith("--")) for option in command.params[1:]}
+    assert len(options) > 10
+    assert {
+        name for name in options - {"--json", "--help"} if f"`{name} " not in table and f"`{name}`" not in table
+    } == set()
+
+
 def test_every_environment_variable_is_explained():
     explained = (DOCS / "reference" / "environment.md").read_text()
     files = [path for folder in ("v8snap", "tests") for path in (ROOT / folder).rglob("*.py")]
