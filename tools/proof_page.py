@@ -30,8 +30,9 @@ SECTIONS = {
     ),
     "leaks": (
         "Leaks",
-        "Bytes that the second half of so many cycles adds to a process.",
-        "python tests/test_leaks.py --record",
+        "Bytes that the second half of so many cycles adds to a process. What the allocator and V8 keep for later comes and "
+        "goes; what leaks would be there for each cycle.",
+        "python tests/leaks.py",
     ),
     "soak": (
         "Soak",
