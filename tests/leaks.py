@@ -1,6 +1,6 @@
 """What comes and goes again and again, and how much memory that leaves behind: a process for each kind.
 
-    python tests/leaks.py        measure all, and put the figures into docs/proof.json
+    python tests/leaks.py        measure all, and put the figures into docs/reference/proof.json
 
 A few of them take minutes. ``test_leaks.py`` says what they may be.
 """
@@ -148,7 +148,7 @@ def grown(kind):
 
 
 def main():
-    """Measure all, and put the figures into docs/proof.json."""
+    """Measure all, and put the figures into docs/reference/proof.json."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
     import proof_page
 

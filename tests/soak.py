@@ -4,7 +4,7 @@
 
 Every request is counted when it begins and when it ends, and what it gives is compared. It fails where a result is
 wrong, a request is lost or takes too long, memory grows, or something native is left at the end. ``--record`` puts the
-figures into docs/proof.json.
+figures into docs/reference/proof.json.
 """
 
 import argparse
@@ -450,7 +450,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the facts there")
-    parser.add_argument("--record", action="store_true", help="put the facts into docs/proof.json")
+    parser.add_argument("--record", action="store_true", help="put the facts into docs/reference/proof.json")
     options = parser.parse_args()
     faulthandler.enable()
     facts = run(options.minutes, options.seed)

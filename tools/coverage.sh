@@ -3,7 +3,7 @@
 #   tools/coverage.sh [--record] [TESTS...]
 # Builds into the folder build-coverage in V8SNAP_PROOF_BUILDS (this folder if not given) and writes there html/index.html
 # (Python and Cython), cpp/index.html (the engine) and summary.txt. V8SNAP_SETUP has more options for Meson. With --record
-# the figures go into docs/proof.json. Its end is the tests' own: a report is made also where some failed.
+# the figures go into docs/reference/proof.json. Its end is the tests' own: a report is made also where some failed.
 set -euo pipefail
 record=
 [ "${1:-}" != --record ] || { record=yes; shift; }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Build v8snap against another Debian release's libnode-dev and run its tests there, in a root of that release. What its V8
-# does with each hazard goes into docs/hazards.json and docs/hazards.md of this folder.
+# does with each hazard goes into docs/reference/hazards.json and hazards.md of this folder.
 #   tools/debian_root.sh SUITE [--record] [TESTS...]      (trixie: V8 11.3; forky: V8 13.6)
 # Needs root, debootstrap and npm. Roots stay in the folder V8SNAP_ROOTS (/var/tmp if not given) and are used again; one
 # that is not there, or was never finished, is made. With TESTS only these files run, and no hazards. With --record the
-# figures go into docs/proof.json.
+# figures go into docs/reference/proof.json.
 set -euo pipefail
 suite=${1:?usage: debian_root.sh SUITE [--record] [TESTS...]}
 shift
@@ -73,5 +73,5 @@ print(v8snap.v8_version(), platform.python_version())"')
 )
 [ $# -gt 0 ] || {
   inside 'cd /src && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
-  cp "$root"/src/docs/hazards.* "$source/docs/"
+  cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"
 }

@@ -1,4 +1,4 @@
-"""docs/proof.md: what was run to prove v8snap, and the figures. They are in docs/proof.json, which the tools write.
+"""docs/reference/proof.md: what was run to prove v8snap, and the figures. They are in docs/reference/proof.json, which the tools write.
 
     python tools/proof_page.py                                    write the page
     python tools/proof_page.py record SECTION NAME FACT=VALUE...  put a run's facts there first
@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
 DATA, PAGE = DOCS / "proof.json", DOCS / "proof.md"
 
 #: Section -> (title, what it is, the script that does it)

@@ -5,7 +5,7 @@
 #   tools/sanitize.sh valgrind [--record]   the engine's tests in C++ under memcheck, V8 without its compilers
 # Needs g++ with its sanitizers, doctest (Debian: doctest-dev) and, for the last, valgrind. Builds into folders named
 # build-* in V8SNAP_PROOF_BUILDS (this folder if not given). V8SNAP_SETUP has more options for Meson, such as
-# "-Dv8=prefix -Dv8_prefix=...". With --record the figures go into docs/proof.json.
+# "-Dv8=prefix -Dv8_prefix=...". With --record the figures go into docs/reference/proof.json.
 set -euo pipefail
 mode=${1:?usage: sanitize.sh asan|python|valgrind [--record]}
 record=${2:-}
@@ -31,7 +31,7 @@ build() {
   tests=$folder/meson/tests/cpp/v8snap-engine-tests
 }
 
-# Puts into docs/proof.json how long it took, on what, and what pytest or doctest said at its end.
+# Puts into docs/reference/proof.json how long it took, on what, and what pytest or doctest said at its end.
 note() {
   local said
   said=$(grep -E '^\[doctest\] test cases|^=+ .* (passed|failed)|^[0-9]+ passed' "$log" | tail -n 1 | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
