@@ -87,7 +87,9 @@ CALLS = {
         "failing(v8snap.JSError, lambda: f(i))",
     ),
     "error of Python's": (
-        ISOLATE + FAILING + "def fail(i):\n    raise KeyError(i)\nctx.globals['fail'] = fail\nf = ctx.eval('(i) => fail(i)')",
+        ISOLATE
+        + FAILING
+        + "def fail(i):\n    raise KeyError(i)\nctx.globals['fail'] = fail\nf = ctx.eval('(i) => fail(i)')",
         "failing(KeyError, lambda: f(i))",
     ),
     "error that JavaScript catches": (
@@ -112,8 +114,7 @@ OTHERS = {
     ),
     "full heap": (
         200,
-        "isolate = Isolate(heap_limit=16 * 2**20)\nctx = isolate.new_context()\nsettle = isolate.low_memory_notification"
-        + FAILING,
+        ISOLATE.replace("Isolate()", "Isolate(heap_limit=16 * 2**20)") + FAILING,
         "failing(v8snap.JSMemoryError, lambda: ctx.eval('{ const all = []; for (;;) all.push([1, 2, 3]) }'))",
     ),
     "thread that used an isolate": (

@@ -6,8 +6,10 @@ Cython has one that looks for the generated C++ beside the source. Meson keeps i
 
 import os
 from pathlib import Path
+from types import FrameType
 
 from coverage.plugin import FileTracer
+from coverage.plugin_support import Plugins
 from Cython import Coverage
 
 SOURCES = {path.name: str(path) for path in (Path(__file__).parents[1] / "v8snap").glob("_v8.pyx")}
@@ -17,11 +19,11 @@ SOURCES |= {path.name: str(path) for path in (Path(__file__).parents[1] / "v8sna
 class Tracer(FileTracer):
     """Tells coverage.py where the source of a frame of Cython's is."""
 
-    def has_dynamic_source_filename(self):
+    def has_dynamic_source_filename(self) -> bool:
         """One module has many sources: bool."""
         return True
 
-    def dynamic_source_filename(self, filename, frame):
+    def dynamic_source_filename(self, filename: str, frame: FrameType) -> str | None:
         """The source of this frame: str, or None where it is Cython's own."""
         return SOURCES.get(Path(frame.f_code.co_filename).name)
 
@@ -29,13 +31,13 @@ class Tracer(FileTracer):
 class Plugin(Coverage.Plugin):
     """Cython's plugin with files found as Meson has them; what it knows of C++ files serves."""
 
-    _lines = None
+    _lines: dict[str, dict[int, str]] | None = None
 
-    def file_tracer(self, filename):
+    def file_tracer(self, filename: str) -> Tracer | None:
         """A tracer for the project's Cython files, None for any other."""
         return Tracer() if Path(filename).name in SOURCES else None
 
-    def file_reporter(self, filename):
+    def file_reporter(self, filename: str) -> Coverage.CythonModuleReporter:
         """What can be run in a file, from the C++ that Cython made."""
         (generated,) = Path(os.environ["V8SNAP_COVERAGE_BUILD"]).glob("v8snap/_v8.*.p/_v8.pyx.cpp")
         if self._lines is None:
@@ -45,7 +47,7 @@ class Plugin(Coverage.Plugin):
         return Coverage.CythonModuleReporter(str(generated), filename, f"v8snap/{name}", self._lines[name], frozenset())
 
 
-def coverage_init(registry, options):
+def coverage_init(registry: Plugins, options: dict[str, str]) -> None:
     """coverage.py calls it."""
     plugin = Plugin()
     registry.add_configurer(plugin)

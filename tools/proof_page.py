@@ -1,4 +1,6 @@
-"""docs/reference/proof.md: what was run to prove v8snap, and the figures. They are in docs/reference/proof.json, which the tools write.
+"""docs/reference/proof.md: what was run to prove v8snap, and the figures.
+
+They are in proof.json beside it, which the tools write.
 
     python tools/proof_page.py                                    write the page
     python tools/proof_page.py record SECTION NAME FACT=VALUE...  put a run's facts there first
@@ -9,7 +11,12 @@ A fact of a later run under the same name replaces it.
 import datetime
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+#: Section -> name -> facts
+Data = dict[str, dict[str, dict[str, Any]]]
 
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 DATA, PAGE = DOCS / "proof.json", DOCS / "proof.md"
@@ -30,8 +37,8 @@ SECTIONS = {
     ),
     "leaks": (
         "Leaks",
-        "Bytes that the second half of so many cycles adds to a process. What the allocator and V8 keep for later comes and "
-        "goes; what leaks would be there for each cycle.",
+        "Bytes that the second half of so many cycles adds to a process. What the allocator and V8 keep for later "
+        "comes and goes; what leaks would be there for each cycle.",
         "python tests/leaks.py",
     ),
     "soak": (
@@ -50,12 +57,12 @@ SECTIONS = {
 }
 
 
-def load():
+def load() -> Data:
     """The data: section -> name -> facts."""
     return json.loads(DATA.read_text()) if DATA.exists() else {}
 
 
-def record(section, name, facts):
+def record(section: str, name: str, facts: Mapping[str, Any]) -> None:
     """Put the facts of a run into the data, and write the page.
 
     Parameters
@@ -70,7 +77,7 @@ def record(section, name, facts):
     PAGE.write_text(page(data))
 
 
-def page(data):
+def page(data: Data) -> str:
     """The document of these data: str."""
     lines = [
         "# Proof",
@@ -89,22 +96,27 @@ def page(data):
     return "\n".join(lines) + "\n"
 
 
-def _table(runs):
+def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each run, a column for each fact."""
     columns = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
-    rows = [["", *columns], *([name, *(_cell(facts.get(each, "")) for each in columns)] for name, facts in runs.items())]
+    rows = [
+        ["", *columns],
+        *([name, *(_cell(facts.get(each, "")) for each in columns)] for name, facts in runs.items()),
+    ]
     return [_row(rows[0]), "|---" * (len(columns) + 1) + "|", *map(_row, rows[1:])]
 
 
-def _soak(runs):
+def _soak(runs: dict[str, dict[str, Any]]) -> list[str]:
     """A column for each run, as they have many facts."""
     names = list(runs)
     shown = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
     lines = [_row(["", *names]), "|---" * (len(names) + 1) + "|"]
-    return lines + [_row([each.replace("_", " "), *(_cell(runs[name].get(each, "")) for name in names)]) for each in shown]
+    return lines + [
+        _row([each.replace("_", " "), *(_cell(runs[name].get(each, "")) for name in names)]) for each in shown
+    ]
 
 
-def _cell(value):
+def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_cell(number)}" for name, number in sorted(value.items())) or "none"
     if isinstance(value, list):
@@ -112,11 +124,11 @@ def _cell(value):
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _row(cells):
+def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _value(text):
+def _value(text: str) -> Any:
     """A number where it is one."""
     try:
         return json.loads(text)
@@ -124,7 +136,7 @@ def _value(text):
         return text
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     if arguments:
         command, section, name, *facts = arguments

@@ -121,7 +121,8 @@ void start() {
   Py_InitializeEx(0);
   v8snap::set_python_main_thread(PyThread_get_thread_ident());
   g_names = PyDict_New();  // for good
-  if (g_names == nullptr || PyDict_SetItemString(g_names, "__builtins__", PyEval_GetBuiltins()) < 0) give_up("no builtins");
+  if (g_names == nullptr || PyDict_SetItemString(g_names, "__builtins__", PyEval_GetBuiltins()) < 0)
+    give_up("no builtins");
   sure(PyRun_String(kPreparation, Py_file_input, g_names, g_names));
   v8snap::ProxyHooks hooks{};
   hooks.make = make_proxy;

@@ -21,12 +21,12 @@ TEST_CASE("arguments and results cross, few and many") {
 TEST_CASE("calls nest through both languages") {
   const Room room(host::new_home());
   room.set_global("again", host::callable([&](PyObject* arguments) -> PyObject* {
-    const long depth = PyLong_AsLong(PyTuple_GetItem(arguments, 0));
-    const Ref result = room.eval("again ? " + std::to_string(depth) + " > 0 ? 1 + again(" + std::to_string(depth - 1) +
-                                 ") : 0 : 0");
-    Py_INCREF(result.get());
-    return result.get();
-  }));
+                    const long depth = PyLong_AsLong(PyTuple_GetItem(arguments, 0));
+                    const Ref result = room.eval("again ? " + std::to_string(depth) + " > 0 ? 1 + again(" +
+                                                 std::to_string(depth - 1) + ") : 0 : 0");
+                    Py_INCREF(result.get());
+                    return result.get();
+                  }));
   CHECK(shown(room.eval("again(20)")) == "20");
 }
 
@@ -34,9 +34,9 @@ TEST_CASE("an endless recursion through both languages is an error in both") {
   const host::Ending ending;
   const Room room(ending.home);
   room.set_global("again", host::callable([&](PyObject*) -> PyObject* {
-    Py_XINCREF(room.eval("again()").get());
-    Py_RETURN_NONE;
-  }));
+                    Py_XINCREF(room.eval("again()").get());
+                    Py_RETURN_NONE;
+                  }));
   CHECK(host::python_failure([&] { room.eval("again()"); }).find("RecursionError") == 0);
   CHECK(shown(room.eval("6 * 7")) == "42");
 }
@@ -106,9 +106,9 @@ TEST_CASE("getters, proxies and finalizers that call Python") {
   const Room room(home);
   long calls = 0;
   room.set_global("note", host::callable([&](PyObject*) {
-    ++calls;
-    Py_RETURN_NONE;
-  }));
+                    ++calls;
+                    Py_RETURN_NONE;
+                  }));
   const Ref object = room.eval("({get a() { note(); return 1 }})"), key = host::text("a");
   CHECK(shown(Ref(host::value_of(object).get(key.get(), object.get()))) == "1");
   room.eval("var r = new FinalizationRegistry(note); (() => { r.register({}, 1) })()");

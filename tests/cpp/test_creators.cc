@@ -38,7 +38,8 @@ std::string simple_blob(const char* source) {
 }  // namespace
 
 TEST_CASE("isolates start from what a creator's context had") {
-  const std::string blob = simple_blob("const data = new Map([['a', [1, 2]]]); function run(x) { return data.get('a')[1] * x }");
+  const std::string blob =
+      simple_blob("const data = new Map([['a', [1, 2]]]); function run(x) { return data.get('a')[1] * x }");
   for (int i = 0; i < 3; ++i) {
     const Room room(std::make_shared<Home>(blob));
     CHECK(shown(room.call("run", {host::python("21")})) == "42");
@@ -103,7 +104,9 @@ TEST_CASE("creators end without a blob: discarded, dropped, on another thread, a
     host::in_thread([&] { building.reset(); });
     building = nullptr;
   }
-  SUBCASE("after JavaScript failed") { failure([&] { room.eval("throw 1"); }); }
+  SUBCASE("after JavaScript failed") {
+    failure([&] { room.eval("throw 1"); });
+  }
 }
 
 TEST_CASE("what V8 would die of is an error, and the creator is consumed") {
@@ -129,7 +132,8 @@ TEST_CASE("a creator belongs to its thread") {
 TEST_CASE("a blob isn't made by the JavaScript that would be in it") {
   Building building;
   const Room room(building.home);
-  PyDict_SetItemString(building.home->externals.get(), "make", host::callable([&](PyObject*) -> PyObject* {
+  PyDict_SetItemString(building.home->externals.get(), "make",
+                       host::callable([&](PyObject*) -> PyObject* {
                          CHECK(failure([&] { building.blob(); }).code == ErrorCode::kSnapshot);
                          Py_RETURN_NONE;
                        }).get());

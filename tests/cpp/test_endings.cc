@@ -74,10 +74,10 @@ TEST_CASE("an isolate can't be closed by the JavaScript that runs in it, but its
   auto home = new_home();
   Room room(home);
   room.set_global("end", host::callable([&](PyObject*) {
-    CHECK(failure([&] { home->isolate->close(); }).code == ErrorCode::kSnapshot);
-    room->close();
-    Py_RETURN_NONE;
-  }));
+                    CHECK(failure([&] { home->isolate->close(); }).code == ErrorCode::kSnapshot);
+                    room->close();
+                    Py_RETURN_NONE;
+                  }));
   CHECK(host::shown(room.eval("end(); 6 * 7")) == "42");
   CHECK(room->closed());
 }

@@ -54,7 +54,8 @@ TEST_CASE("a promise that is never settled goes with its isolate") {
 
 TEST_CASE("rejections that nobody handles are told") {
   auto home = std::make_shared<host::Home>(host::Home::ForCreator{});
-  const Ref told = host::python("(lambda seen: lambda context, error: seen.append(str(error)))(value)", home->rejections);
+  const Ref told =
+      host::python("(lambda seen: lambda context, error: seen.append(str(error)))(value)", home->rejections);
   home->options.on_rejection = told.get();
   home->isolate = v8snap::create_isolate(home->options);
   const Room room(home);

@@ -32,10 +32,29 @@ Ref member(const Ref& object, const char* key) {
 
 TEST_CASE("primitives are the same after a round trip") {
   const Room room(host::new_home());
-  for (const char* each : {"None", "undefined", "True", "False", "0", "-1", "2**53 - 1", "-(2**53 - 1)", "2**53",
-                           "-(2**80)", "3**2000", "1.5", "-0.0", "float('inf')", "float('nan')", "''", "'plain'",
-                           "'\\xe4\\xff'", "'\\u20ac\\U0001f600'", "'\\ud800 alone \\udc00'", "'\\x00 in it'",
-                           "'long ' * 100000", "'\\u20ac' * 100000"}) {
+  for (const char* each : {"None",
+                           "undefined",
+                           "True",
+                           "False",
+                           "0",
+                           "-1",
+                           "2**53 - 1",
+                           "-(2**53 - 1)",
+                           "2**53",
+                           "-(2**80)",
+                           "3**2000",
+                           "1.5",
+                           "-0.0",
+                           "float('inf')",
+                           "float('nan')",
+                           "''",
+                           "'plain'",
+                           "'\\xe4\\xff'",
+                           "'\\u20ac\\U0001f600'",
+                           "'\\ud800 alone \\udc00'",
+                           "'\\x00 in it'",
+                           "'long ' * 100000",
+                           "'\\u20ac' * 100000"}) {
     CAPTURE(std::string(each));
     const bool is_same = round_trip(room, each) == shown(host::python(each));
     CHECK(is_same);
