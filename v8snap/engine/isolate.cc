@@ -2,6 +2,7 @@
 #include "v8snap/isolate.hpp"
 
 #include "internal.hpp"
+#include "thread_data.hpp"
 
 namespace v8snap {
 
@@ -153,6 +154,7 @@ void IsolateImpl::dispose() noexcept {
   source_maps.clear();
   watchdog_remove(this);
   leave_idle_isolate();
+  forget_thread_data(v8);
   {
     GilRelease nogil;
     if (is_creator) {
