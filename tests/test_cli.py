@@ -15,6 +15,7 @@ from click.testing import CliRunner
 import v8snap
 from v8snap import cli
 from v8snap.cli import failures
+from v8snap.interactive import error_lines
 
 APP = """\
 const greet = (name) => `Hello, ${name}!`
@@ -256,7 +257,7 @@ def test_an_error_can_not_move_the_cursor(app):
 def test_the_caret_is_below_the_column(line, column, shown, marked):
     from rich.cells import cell_len
 
-    text, caret = failures.excerpt(line, column)
+    text, caret = error_lines.excerpt(line, column)
     assert shown is None or text == shown
     assert cell_len(text) <= failures.MOST_OF_A_LINE + 2
     assert caret.endswith("^")

@@ -22,8 +22,9 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 
 import v8snap
 from v8snap import cli
-from v8snap.cli import repl, session, top_level_await
+from v8snap.cli import repl, start
 from v8snap.cli.repl_input import JavaScriptCompleter, is_complete
+from v8snap.interactive import top_level_await
 
 APP = """
 const greet = (name) => `Hello, ${name}!`;
@@ -47,7 +48,7 @@ def type_in(blob, capsys):
         with (
             create_pipe_input() as pipe,
             create_app_session(input=pipe, output=PlainTextOutput(screen)),
-            session.opened(blob, host=["timers"], **options) as opened,
+            start.opened(blob, host=["timers"], **options) as opened,
         ):
             pipe.send_text(text + "\x04")
             repl.interact(opened, history or InMemoryHistory())
@@ -107,7 +108,7 @@ def test_the_console_and_timers_write_while_something_is_typed(blob, capsys):
     with (
         create_pipe_input() as pipe,
         create_app_session(input=pipe, output=PlainTextOutput(screen)),
-        session.opened(blob, host=["timers"]) as opened,
+        start.opened(blob, host=["timers"]) as opened,
     ):
         opened.context.globals["done"] = lambda: pipe.send_text("\x04")
         pipe.send_text("setTimeout(() => { console.log('ticked'); done() }, 50); console.log('at once')\r")
@@ -156,7 +157,7 @@ def test_tab_completes(type_in):
 
 @pytest.fixture
 def complete(blob):
-    with session.opened(blob) as opened:
+    with start.opened(blob) as opened:
         completer = JavaScriptCompleter(opened.context)
 
         def complete(text):

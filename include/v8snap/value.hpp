@@ -3,6 +3,8 @@
 
 #include <Python.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace v8snap {
@@ -65,6 +67,9 @@ class Value {
   virtual PyObject* describe() = 0;
   // Its beginning for a person to read. Accessors and proxies aren't asked.
   virtual PyObject* preview() = 0;
+  // The same with its parts: (text, parts, left_out), where parts is None, or a list of (key, such a tuple) for the
+  // first `entries` of them, down to `depth` levels and `values` tuples in all.
+  virtual PyObject* outline(uint32_t entries, int depth, size_t values) = 0;
   virtual bool strict_equals(Value& other) = 0;
   virtual int identity_hash() = 0;
 };

@@ -356,6 +356,7 @@ class ValueImpl final : public Value {
   PyObject* to_py() override;
   PyObject* describe() override;
   PyObject* preview() override;
+  PyObject* outline(uint32_t entries, int depth, size_t values) override;
   bool strict_equals(Value& other) override;
   int identity_hash() override;
 

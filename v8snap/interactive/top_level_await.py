@@ -1,8 +1,8 @@
-"""Input with ``await`` at its top level, which V8 knows in modules only.
+"""Input with ``await`` at its top level, which V8 knows in modules only, and input that may run again.
 
-It is put into an async function. What it declares becomes an accessor of the global object, which reads and writes the
-function's own variable, so that later input and functions see the same. V8 itself says what is declared, and where the
-last expression is: by what can be compiled.
+It is put into a function, an async one where it awaits. What it declares becomes an accessor of the global object, which
+reads and writes the function's own variable, so that later input and functions see the same. V8 itself says what is
+declared, and where the last expression is: by what can be compiled.
 """
 
 from __future__ import annotations
@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context
 
-__all__ = ["declared_names", "is_used", "unwrap_places", "wrapped"]
+__all__ = ["AWAIT", "declared_names", "is_used", "runs_once", "unwrap_places", "wrapped"]
 
 WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
 AWAIT = re.compile(r"\bawait\b")
+#: What declares names that a second declaration is refused for.
+LEXICAL = re.compile(r"\b(?:let|const|class)\b")
+#: What has effect at the beginning of a function, too.
+STRICT = re.compile(r"\s*(?:'use strict'|\"use strict\")")
+#: V8's complaint about a second declaration.
+TAKEN = re.compile(r"Identifier '(.+)' has already been declared")
 #: Where a last statement may begin. What comes after a line's end must not go on with the expression before it.
 BOUNDARY = re.compile(r";|\n(?=\s*[\w$'\"`{])(?!\s*(?:in|instanceof)\b)")
 
@@ -33,25 +39,38 @@ def is_used(context: Context, source: str) -> bool:
     return not _compiles(context, f"(class {{ static {{\n{source}\n}} }})")
 
 
+def runs_once(context: Context, source: str) -> bool:
+    """Whether it declares at its top level what no second script may declare: by ``let``, ``const`` or ``class``."""
+    return bool(LEXICAL.search(source)) and _complaint(context, source) == "" and bool(declared_names(context, source))
+
+
 def declared_names(context: Context, source: str) -> list[str]:
     """What it declares at its top level: V8 complains of a second declaration."""
     if not _compiles(context, f"(async () => {{\n{source}\n}})"):
         return []
-    return [
+    words = [
         word
         for word in dict.fromkeys(WORD.findall(source))
         if _compiles(context, f"(async () => {{ let {word} }})")
-        and not _compiles(context, f"(async () => {{ let {word};\n{source}\n}})")
     ]
+    declared: set[str] = set()
+    while len(declared) < len(words):  # each complaint is about one name
+        others = ", ".join(word for word in words if word not in declared)
+        found = TAKEN.fullmatch(_complaint(context, f"(async () => {{ let {others};\n{source}\n}})"))
+        if found is None or found[1] not in words or found[1] in declared:
+            break
+        declared.add(found[1])
+    return [word for word in words if word in declared]
 
 
-def wrapped(context: Context, source: str) -> str:
-    """A script that does what the source says, whose value is a promise."""
+def wrapped(context: Context, source: str, *, awaits: bool = True) -> str:
+    """A script that does what the source says, whose value is a promise where the source awaits."""
     names = declared_names(context, source)
     accessors = "".join(_accessor(name) for name in names)
     # Refused where a name is taken by `let`, `const` or `class`, which would hide the accessor.
     check = f"(0, eval)('var {', '.join(names)}'); " if names else ""
-    return f"{check}(async () => {{{accessors}\n{_with_result(context, source)}\n}})()"
+    head = ("async () => {" if awaits else "() => {") + ("'use strict'; " if STRICT.match(source) else "")
+    return f"{check}({head}{accessors}\n{_with_result(context, source)}\n}})()"
 
 
 def unwrap_places(error: JSError, name: str) -> None:
@@ -93,8 +112,13 @@ def _starts(source: str) -> Iterator[int]:
 
 
 def _compiles(context: Context, source: str) -> bool:
+    return _complaint(context, source) == ""
+
+
+def _complaint(context: Context, source: str) -> str:
+    """What V8 has against it; empty if nothing."""
     try:
         context.compile(source)
-    except JSError:
-        return False
-    return True
+    except JSError as error:
+        return error.message or error.name
+    return ""
