@@ -268,7 +268,7 @@ def test_enter_runs_what_is_complete_or_wrong(ctx, source, complete):
 def test_top_level_await(ctx, source, names, result):
     assert top_level_await.is_used(ctx, source)
     assert top_level_await.declared_names(ctx, source) == names
-    value = ctx.eval(top_level_await.wrapped(ctx, source), "t.js")
+    value = ctx.eval(top_level_await.Wrapped(ctx, source).script, "t.js")
     assert value.state == "fulfilled" or ctx.run_until_idle()
     if result is not None:
         assert value.result() == result

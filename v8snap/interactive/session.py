@@ -27,7 +27,7 @@ class Session:
         self.context = context
         self.rejections: list[BaseException] = []
         self._rerunnable = rerunnable
-        self._wrapped: set[str] = set()
+        self._wrapped: dict[str, top_level_await.Wrapped] = {}  # by script name
         context.isolate.on_unhandled_rejection = self._rejected
 
     def awaits(self, source: str) -> bool:
@@ -36,6 +36,7 @@ class Session:
 
     def evaluate(self, source: str, name: str, timeout: float | None = None) -> Any:
         """The value of JavaScript, a promise where it awaits at its top level. Raises as `Context.eval`."""
+        __tracebackhide__ = True
         with self._places_as_typed():
             return self.context.eval(self._script(source, name), name, timeout=timeout)
 
@@ -55,8 +56,8 @@ class Session:
         awaits = self.awaits(source)
         if not awaits and not (self._rerunnable and top_level_await.runs_once(self.context, source)):
             return source
-        self._wrapped.add(name)
-        return top_level_await.wrapped(self.context, source, awaits=awaits)
+        wrapped = self._wrapped[name] = top_level_await.Wrapped(self.context, source, awaits=awaits)
+        return wrapped.script
 
     def settled(self, value: Any, timeout: float | None = None) -> Any:
         """What a promise came to; anything else as it is. Timers and all that waits run before, for `timeout` seconds."""
@@ -79,8 +80,8 @@ class Session:
     def as_typed(self, error: BaseException) -> BaseException:
         """Lines of what was put into a function are those that were typed."""
         if isinstance(error, v8snap.JSError):
-            for name in self._wrapped:
-                top_level_await.unwrap_places(error, name)
+            for name, wrapped in self._wrapped.items():
+                wrapped.unwrap_places(error, name)
         return error
 
     def _rejected(self, error: BaseException) -> None:

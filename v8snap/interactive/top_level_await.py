@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context
 
-__all__ = ["AWAIT", "declared_names", "is_used", "runs_once", "unwrap_places", "wrapped"]
+__all__ = ["AWAIT", "Wrapped", "declared_names", "is_used", "runs_once"]
 
 WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
 AWAIT = re.compile(r"\bawait\b")
 #: What declares names that a second declaration is refused for.
 LEXICAL = re.compile(r"\b(?:let|const|class)\b")
+#: What makes the last expression the function's value.
+RETURN = " return ("
 #: What has effect at the beginning of a function, too.
 STRICT = re.compile(r"\s*(?:'use strict'|\"use strict\")")
 #: V8's complaint about a second declaration.
@@ -63,24 +65,48 @@ def declared_names(context: Context, source: str) -> list[str]:
     return [word for word in words if word in declared]
 
 
-def wrapped(context: Context, source: str, *, awaits: bool = True) -> str:
-    """A script that does what the source says, whose value is a promise where the source awaits."""
-    names = declared_names(context, source)
-    accessors = "".join(_accessor(name) for name in names)
-    # Refused where a name is taken by `let`, `const` or `class`, which would hide the accessor.
-    check = f"(0, eval)('var {', '.join(names)}'); " if names else ""
-    head = ("async () => {" if awaits else "() => {") + ("'use strict'; " if STRICT.match(source) else "")
-    return f"{check}({head}{accessors}\n{_with_result(context, source)}\n}})()"
+class Wrapped:
+    """A script that does what a source says.
 
+    Attributes
+    ----------
+    script : str
+        Its value is a promise where the source awaits.
+    """
 
-def unwrap_places(error: JSError, name: str) -> None:
-    """Lines of a script of that name are those of the source: the first one of `wrapped` is ours."""
-    if error.script_name == name and error.line > 1:
-        error.line -= 1
-    elif error.script_name == name:
-        error.line, error.source_line = 0, ""
-    place = re.compile(rf"(?<={re.escape(name)}:)(\d+)(?=:\d)")
-    error.stack = place.sub(lambda found: str(max(int(found[0]) - 1, 1)), error.stack)
+    def __init__(self, context: Context, source: str, *, awaits: bool = True) -> None:
+        names = declared_names(context, source)
+        accessors = "".join(_accessor(name) for name in names)
+        # Refused where a name is taken by `let`, `const` or `class`, which would hide the accessor.
+        check = f"(0, eval)('var {', '.join(names)}'); " if names else ""
+        head = ("async () => {" if awaits else "() => {") + ("'use strict'; " if STRICT.match(source) else "")
+        body, at = _with_result(context, source)
+        self.script = f"{check}({head}{accessors}\n{body}\n}})()"
+        before, last = source[: at or 0], source[at or 0 :]
+        #: Where `RETURN` was put: line and column from 1 on, as V8 counts; and where what follows it is in the source.
+        self._returns = (0 if at is None else before.count("\n") + 1, _units(before.rpartition("\n")[2]) + 1)
+        self._last = self._returns[1] + len(last) - len(last.lstrip(" \t"))
+
+    def unwrap_places(self, error: JSError, name: str) -> None:
+        """Places in the script, whose name that was, become those in the source."""
+        if error.script_name == name:
+            if error.line == 1:
+                error.source_line = ""
+            elif error.line - 1 == self._returns[0]:
+                error.source_line = error.source_line.replace(RETURN, "", 1)
+            error.line, error.column = self._place(error.line, error.column)
+        place = re.escape(name) + r":(\d+):(\d+)"
+        stack = re.sub(rf"\n    at .*{re.escape(name)}:1:\d+\)?(?=\n|$)", "", error.stack)  # accessors
+        error.stack = re.sub(
+            place, lambda found: "{}:{}:{}".format(name, *self._place(int(found[1]), int(found[2]))), stack
+        )
+
+    def _place(self, line: int, column: int) -> tuple[int, int]:
+        """In the source; the script's first line is none of it."""
+        line -= 1
+        if line == self._returns[0] and column > self._returns[1]:
+            column = max(column - len(RETURN), self._last)
+        return line, column
 
 
 def _accessor(name: str) -> str:
@@ -90,19 +116,24 @@ def _accessor(name: str) -> str:
     )
 
 
-def _with_result(context: Context, source: str) -> str:
-    """The body of a function that returns the value of the last expression, if that is what comes last."""
+def _with_result(context: Context, source: str) -> tuple[str, int | None]:
+    """The body of a function that returns the value of the last expression, if that is what comes last, and where."""
     for start in _starts(source):
         last = source[start:].strip().rstrip(";")
         # In one line, so that it can't be in a comment; and no statement that only looks like an expression.
-        body = f"{source[:start]} return ({source[start:].rstrip().rstrip(';')}\n)"
+        body = f"{source[:start]}{RETURN}{source[start:].rstrip().rstrip(';')}\n)"
         if (
             last
             and not last.startswith(("{", "function", "class", "async function"))
             and _compiles(context, f"(async () => {{\n{body}\n}})")
         ):
-            return body
-    return source
+            return body, start
+    return source, None
+
+
+def _units(text: str) -> int:
+    """Its length as JavaScript counts."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _starts(source: str) -> Iterator[int]:

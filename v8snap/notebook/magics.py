@@ -152,7 +152,7 @@ class V8SnapMagics(Magics):
 
     def _name(self) -> str:
         """A script's name: that of its cell, and a number from the second one on."""
-        count = self.shell.execution_count
+        count = self.shell.displayhook.prompt_count
         self._named = (count, self._named[1] + 1 if self._named[0] == count else 1)
         return f"In[{count}]" if self._named[1] == 1 else f"In[{count}].{self._named[1]}"
 
