@@ -31,29 +31,27 @@ MOST_PARTS, MOST_LEVELS, MOST_VALUES = 100, 6, 1500
 #: Scripts of a snapshot, or functions of a profile, that are shown.
 MOST_ROWS = 20
 HUES = (210, 30, 130, 330, 265, 175, 55, 0)
-#: Parts of a bar that are smaller than this part of it are shown as one.
-LEAST_PART = 0.004
 
-# A page may be light or dark whatever the system is, so only its own colours are used, and some that are on both.
+# A page may be light or dark whatever the system is, so only its own colours are used, and some that are seen on both.
+# The doubled class is stronger than what pages say of tables.
 STYLE = """<style>
-.v8snap { font-size: 13px; line-height: 1.5 }
-.v8snap code, .v8snap-tree { font-family: var(--jp-code-font-family, monospace); font-size: 12.5px; color: inherit;
-  background: none }
-.v8snap table { border-collapse: collapse; margin: .4em 0 0; font-variant-numeric: tabular-nums; border: none }
-.v8snap td, .v8snap th { text-align: left; padding: .1em 1.2em .1em 0; vertical-align: top; border: none;
-  background: none; max-width: 50em; overflow-wrap: anywhere; white-space: normal }
-.v8snap tbody tr { background: none }
-.v8snap th { font-weight: normal; opacity: .7; white-space: nowrap }
-.v8snap .n { text-align: right; white-space: nowrap }
+.v8snap { font-size: 13px; line-height: 1.5; font-variant-numeric: tabular-nums }
+.v8snap-tree { font-family: var(--jp-code-font-family, monospace); font-size: 13px; line-height: 1.5 }
+.v8snap.v8snap table { border-collapse: collapse; border: none; margin: .3em 0 0; width: auto; font-size: inherit }
+.v8snap.v8snap tr:nth-child(n) { background: none }
+.v8snap.v8snap td:nth-child(n), .v8snap.v8snap th:nth-child(n) { text-align: left; padding: 0 1.2em 0 0; border: none;
+  vertical-align: top; max-width: 50em; overflow-wrap: anywhere; white-space: normal; background: none }
+.v8snap.v8snap th:nth-child(n) { font-weight: normal; opacity: .7; white-space: nowrap }
+.v8snap.v8snap td.n:nth-child(n) { text-align: right; white-space: nowrap }
 .v8snap .bar { display: flex; width: 100%; max-width: 60em; height: 1.1em; margin: .4em 0; border-radius: 3px;
   overflow: hidden; background: rgba(128, 128, 128, .2) }
 .v8snap .bar > span { min-width: 2px }
 .v8snap .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; margin-right: .5em }
+.v8snap summary, .v8snap-tree summary { cursor: pointer; display: list-item }
 .v8snap-tree details > ul { list-style: none; margin: 0 0 0 .45em; padding: 0 0 0 1em;
   border-left: 1px solid rgba(128, 128, 128, .35) }
 .v8snap-tree li { margin: 0; overflow-wrap: anywhere }
 .v8snap-tree li > span:first-child { margin-left: 1.05em }
-.v8snap-tree summary { cursor: pointer; display: list-item }
 .v8snap-tree b { font-weight: 600; opacity: .75 }
 .v8snap-tree .more { opacity: .6 }
 </style>"""
@@ -87,7 +85,7 @@ def startup_data(blob: StartupData) -> str:
     return _page(
         f"<b>StartupData</b>, {len(blob):,} bytes",
         _bar({name: size for name, size in facts["sections"].items() if size}),
-        _rows(lines_of(facts)[1:]),
+        _rows((heading, text) for heading, text in lines_of(facts)[1:] if text != "none"),
         _unfolded(f"{len(scripts)} scripts" if len(scripts) != 1 else "1 script", scripts),
     )
 
@@ -137,11 +135,11 @@ def cpu_profile(profile: CpuProfile) -> str | None:
         where = (frame["functionName"] or "(anonymous)", place)
         times[where] = times.get(where, 0) + max(microseconds, 0)
     busiest = sorted(times.items(), key=lambda item: -item[1])
-    rows = [(name, place, f"{time / 1000:,.1f} ms") for (name, place), time in busiest[:MOST_ROWS]]
+    rows = [(f"{time / 1000:,.1f} ms", name, place) for (name, place), time in busiest[:MOST_ROWS]]
     whole = (data["endTime"] - data["startTime"]) / 1000
     return _page(
         f"<b>CpuProfile</b>, {whole:,.1f} ms, {len(data['samples']):,} samples",
-        _bar({f"{name} {place}": time for (name, place), time in busiest[:8] if time}, legend=False),
+        _bar({f"{name} {place}": time for (name, place), time in busiest if time}, unit=" µs", legend=False),
         _rows(rows),
     )
 
