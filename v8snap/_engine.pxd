@@ -89,7 +89,6 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         object call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object construct(PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object to_py() except +raise_python_error
-        object describe() except +raise_python_error
         object preview() except +raise_python_error
         object outline(uint32_t entries, int depth, size_t values) except +raise_python_error
         cbool strict_equals(Value& other) except +raise_python_error

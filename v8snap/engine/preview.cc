@@ -1,5 +1,6 @@
 // What a proxy shows of its value to a person. Accessors, proxies and methods that JavaScript can replace aren't asked.
 #include <cmath>
+#include <cstdio>
 #include <optional>
 
 #include "internal.hpp"
@@ -12,6 +13,8 @@ constexpr uint32_t kMostEntries = 8;
 constexpr int kMostText = 60;  // UTF-16 units of one string
 constexpr int kDeepest = 2;
 constexpr int kMostWholeText = 2000;
+constexpr size_t kMostBytes = 400;   // of any other word
+constexpr int kMostBigIntWords = 8;  // V8 needs long for the digits of large ones
 constexpr size_t kNoBudget = SIZE_MAX;
 constexpr size_t kKeysBudget = kMostEntries;  // a Map's keys are shown as text
 
@@ -34,7 +37,39 @@ struct Part {
   Seen value;
 };
 
+// In one line, without what a terminal takes for a command, and without lone surrogates, which can't be encoded.
+PyRef readable(const std::string& text) {
+  std::string shown;
+  char escaped[8];
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
+    if (byte < 0x20 || byte == 0x7F) {
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      shown += escaped;
+    } else if (byte == 0xC2 && next < 0xA0) {
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", next);
+      shown += escaped;
+      i += 1;
+    } else if (byte == 0xED && next >= 0xA0) {
+      const unsigned last = static_cast<unsigned char>(text[i + 2]) & 0x3Fu;
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", 0xD000u | ((next & 0x3Fu) << 6) | last);
+      shown += escaped;
+      i += 2;
+    } else {
+      shown += text[i];
+    }
+  }
+  return checked(text_to_python(shown));
+}
+
+// Names and sources can be of any length.
 Seen word(std::string text) {
+  if (text.size() > kMostBytes) {
+    size_t end = kMostBytes;
+    while ((text[end] & 0xC0) == 0x80) --end;  // in the middle of a character
+    text = text.substr(0, end) + "…";
+  }
   Seen seen;
   seen.closed = std::move(text);
   return seen;
@@ -74,6 +109,9 @@ class Look {
 
  private:
   std::string primitive(v8::Local<v8::Value> value) {
+    if (value->IsBigInt() && value.As<v8::BigInt>()->WordCount() > kMostBigIntWords) {
+      return "BigInt(" + std::to_string(value.As<v8::BigInt>()->WordCount()) + " × 64 bits)";
+    }
     return text_from(isolate_, to_string(value)) + (value->IsBigInt() ? "n" : "");
   }
 
@@ -239,7 +277,7 @@ class Look {
       v8::Local<v8::Value> name;
       if (!names->Get(context_, i).ToLocal(&name)) return word(constructor);
       PyRef key = checked(string_to_python(isolate_, name.As<v8::String>()));
-      const bool bare = PyUnicode_IsIdentifier(key.get()) == 1;
+      const bool bare = PyUnicode_GET_LENGTH(key.get()) <= kMostText && PyUnicode_IsIdentifier(key.get()) == 1;
       seen.parts.push_back({bare ? utf8(key.get()) : quoted(key.get(), kMostText), ": ",
                             property(object, name.As<v8::Name>(), each, depth)});
     }
@@ -269,11 +307,11 @@ class Look {
 
   // As tuples, see Value::outline().
   static PyRef outline(const Seen& seen) {
-    PyRef shown = checked(text_to_python(seen.whole ? *seen.whole : text(seen)));
+    PyRef shown = readable(seen.whole ? *seen.whole : text(seen));
     if (!seen.has_parts) return checked(Py_BuildValue("(OOi)", shown.get(), Py_None, 0));
     PyRef parts = checked(PyList_New(0));
     for (const Part& part : seen.parts) {
-      PyRef key = checked(text_to_python(part.key));
+      PyRef key = readable(part.key);
       PyRef value = outline(part.value);
       PyRef pair = checked(PyTuple_Pack(2, key.get(), value.get()));
       checked(PyList_Append(parts.get(), pair.get()));
@@ -293,7 +331,7 @@ PyObject* ValueImpl::preview() {
   Visit visit(context_);
   v8::TryCatch ignored(isolate().v8);
   const Seen seen = Look(visit.context, {kMostEntries, kDeepest}).at(local(), kNoBudget);
-  return checked(text_to_python(Look::text(seen))).release();
+  return readable(Look::text(seen)).release();
 }
 
 PyObject* ValueImpl::outline(uint32_t entries, int depth, size_t values) {

@@ -53,7 +53,7 @@ class Session:
 
     def _script(self, source: str, name: str) -> str:
         """What is run for the source: itself, or a function around it."""
-        awaits = self.awaits(source)
+        awaits = self.awaits(source) or top_level_await.is_wrong(self.context, source)
         if not awaits and not (self._rerunnable and top_level_await.runs_once(self.context, source)):
             return source
         wrapped = self._wrapped[name] = top_level_await.Wrapped(self.context, source, awaits=awaits)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context
 
-__all__ = ["AWAIT", "Wrapped", "declared_names", "is_used", "runs_once"]
+__all__ = ["AWAIT", "Wrapped", "declared_names", "is_used", "is_wrong", "runs_once"]
 
 WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
 AWAIT = re.compile(r"\bawait\b")
@@ -39,6 +39,11 @@ def is_used(context: Context, source: str) -> bool:
         return False
     # Where a class is initialised `await` is forbidden, but in functions of its own.
     return not _compiles(context, f"(class {{ static {{\n{source}\n}} }})")
+
+
+def is_wrong(context: Context, source: str) -> bool:
+    """Whether it awaits there, and can't be compiled: what V8 has against the script as such would be the ``await``."""
+    return bool(AWAIT.search(source)) and _complaint(context, source).startswith("await is only valid")
 
 
 def runs_once(context: Context, source: str) -> bool:
@@ -82,6 +87,7 @@ class Wrapped:
         head = ("async () => {" if awaits else "() => {") + ("'use strict'; " if STRICT.match(source) else "")
         body, at = _with_result(context, source)
         self.script = f"{check}({head}{accessors}\n{body}\n}})()"
+        self._lines = source.rstrip().count("\n") + 1
         before, last = source[: at or 0], source[at or 0 :]
         #: Where `RETURN` was put: line and column from 1 on, as V8 counts; and where what follows it is in the source.
         self._returns = (0 if at is None else before.count("\n") + 1, _units(before.rpartition("\n")[2]) + 1)
@@ -90,16 +96,21 @@ class Wrapped:
     def unwrap_places(self, error: JSError, name: str) -> None:
         """Places in the script, whose name that was, become those in the source."""
         if error.script_name == name:
-            if error.line == 1:
+            if not self._is_typed(error.line):
                 error.source_line = ""
             elif error.line - 1 == self._returns[0]:
                 error.source_line = error.source_line.replace(RETURN, "", 1)
             error.line, error.column = self._place(error.line, error.column)
-        place = re.escape(name) + r":(\d+):(\d+)"
-        stack = re.sub(rf"\n    at .*{re.escape(name)}:1:\d+\)?(?=\n|$)", "", error.stack)  # accessors
-        error.stack = re.sub(
-            place, lambda found: "{}:{}:{}".format(name, *self._place(int(found[1]), int(found[2]))), stack
+        place = re.compile(re.escape(name) + r":(\d+):(\d+)")
+        error.stack = "\n".join(
+            place.sub(lambda found: "{}:{}:{}".format(name, *self._place(int(found[1]), int(found[2]))), text)
+            for text in error.stack.split("\n")
+            if not (text.startswith("    at ") and (found := place.search(text)) and not self._is_typed(int(found[1])))
         )
+
+    def _is_typed(self, line: int) -> bool:
+        """Whether a line of the script is one of the source: not an accessor, or where our function is called."""
+        return 1 < line <= self._lines + 1
 
     def _place(self, line: int, column: int) -> tuple[int, int]:
         """In the source; the script's first line is none of it."""

@@ -28,8 +28,9 @@ __all__ = [
 
 #: How much of a JavaScript object is shown: parts of each object, levels, and values in all.
 MOST_PARTS, MOST_LEVELS, MOST_VALUES = 100, 6, 1500
-#: Scripts of a snapshot, or functions of a profile, that are shown.
+#: Scripts of a snapshot, functions of a profile, and the like: how many are shown.
 MOST_ROWS = 20
+MOST_TEXT = 500
 HUES = (210, 30, 130, 330, 265, 175, 55, 0)
 
 # A page may be light or dark whatever the system is, so only its own colours are used, and some that are seen on both.
@@ -71,7 +72,7 @@ def value(shown: JSObject) -> str | None:
 def _folded(label: str, outline: tuple[str, list[Any] | None, int]) -> str:
     text, parts, left_out = outline
     if parts is None:
-        return f"<span>{label}{_escaped(text)}</span>"
+        return f"<span>{label}{html.escape(printable(text))}</span>"  # the engine keeps it short
     items = [f"<li>{_folded(f'<b>{_escaped(key)}</b>: ', part)}</li>" for key, part in parts]
     if left_out:
         items.append(f'<li><span class="more">… {left_out:,} more</span></li>')
@@ -145,7 +146,8 @@ def cpu_profile(profile: CpuProfile) -> str | None:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(printable(text))
+    shown = text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "…"
+    return html.escape(printable(shown))
 
 
 def _page(title: str, *parts: str) -> str:
@@ -162,6 +164,10 @@ def _bar(sizes: Mapping[str, int], *, unit: str = " bytes", legend: bool = True)
     if not whole:
         return ""
     spans, rows = [], []
+    if len(sizes) > MOST_ROWS:
+        ordered = list(sizes.items())
+        others = sum(size for _, size in ordered[MOST_ROWS - 1 :])
+        sizes = {**dict(ordered[: MOST_ROWS - 1]), f"{len(ordered) - MOST_ROWS + 1:,} others": others}
     for number, (name, size) in enumerate(sizes.items()):
         colour = f"hsl({HUES[number % len(HUES)]} 55% 55%)"
         title = f"{_escaped(name)}: {size:,}{unit}"
