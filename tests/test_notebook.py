@@ -83,7 +83,8 @@ def test_the_last_value_is_the_cells(run, cell, value):
 
 def test_what_a_cell_declares_stays_and_may_be_declared_again(run, fail):
     for value in (1, 2):
-        run(f"%%js\nconst a = {value}; let [b, {{c}}] = [a, {{c: a}}]; class K {{}}; function f() {{ return a + b + c }}")
+        names = f"const a = {value}; let [b, {{c}}] = [a, {{c: a}}]; class K {{}}; "
+        run(f"%%js\n{names}function f() {{ return a + b + c }}")
         assert run("%js f()") == 3 * value
     run("%js b = 10")
     assert run("%js f()") == 14
@@ -146,7 +147,9 @@ def test_variables_go_in_and_results_come_out_as_copies(run, shell):
         "const byName = new Map([['a', rows]])")  # fmt: skip
     assert shell.user_ns["total"] == 30
     assert shell.user_ns["byName"] == {"a": [{"n": 1}, {"n": 2}]}
-    assert run("%%js --push rows --pull doubled\nconst doubled = await Promise.all(rows.map((row) => row.n * 2))") is None
+    assert (
+        run("%%js --push rows --pull doubled\nconst doubled = await Promise.all(rows.map((row) => row.n * 2))") is None
+    )
     assert shell.user_ns["doubled"] == [2, 4]
 
 
@@ -387,7 +390,9 @@ def test_help_is_there(shell):
 
 def test_beside_a_running_loop_timers_go_on_after_the_cell(shell, capsys):
     async def notebook():
-        cell = "%%js\nlet n = 0; const id = setInterval(() => { console.log(++n); if (n === 2) clearInterval(id) }, 1); n"
+        cell = (
+            "%%js\nlet n = 0; const id = setInterval(() => { console.log(++n); if (n === 2) clearInterval(id) }, 1); n"
+        )
         result = shell.run_cell(cell)
         assert result.result == 0
         for _ in range(200):

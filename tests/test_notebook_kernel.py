@@ -1,4 +1,4 @@
-"""The magics in Jupyter's own kernel, whose asyncio loop runs while a cell does; and the tutorials, run as notebooks."""
+"""The magics in Jupyter's own kernel, whose asyncio loop runs while a cell does; and the tutorials as notebooks."""
 
 import os
 import sys
@@ -23,7 +23,8 @@ class Kernel:
         self.manager = KernelManager(kernel_name="python3")
         paths = os.pathsep.join(path for path in sys.path if path)
         self.manager.start_kernel(
-            cwd=str(cwd), env={**os.environ, "PYTHONPATH": paths, "IPYTHONDIR": str(cwd), "JUPYTER_RUNTIME_DIR": str(cwd)}
+            cwd=str(cwd),
+            env={**os.environ, "PYTHONPATH": paths, "IPYTHONDIR": str(cwd), "JUPYTER_RUNTIME_DIR": str(cwd)},
         )
         self.connect()
 

@@ -60,7 +60,7 @@ class Session:
         return wrapped.script
 
     def settled(self, value: Any, timeout: float | None = None) -> Any:
-        """What a promise came to; anything else as it is. Timers and all that waits run before, for `timeout` seconds."""
+        """What a promise came to; anything else as it is. Timers and all that waits run before, up to `timeout`."""
         with self._places_as_typed():
             if not self.context.run_until_idle(timeout):
                 raise v8snap.JSTimeoutError("what the script awaits took longer than its timeout")

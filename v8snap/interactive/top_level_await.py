@@ -1,8 +1,8 @@
 """Input with ``await`` at its top level, which V8 knows in modules only, and input that may run again.
 
-It is put into a function, an async one where it awaits. What it declares becomes an accessor of the global object, which
-reads and writes the function's own variable, so that later input and functions see the same. V8 itself says what is
-declared, and where the last expression is: by what can be compiled.
+It is put into a function, an async one where it awaits. What it declares becomes an accessor of the global object,
+which reads and writes the function's own variable, so that later input and functions see the same. V8 itself says what
+is declared, and where the last expression is: by what can be compiled.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def declared_names(context: Context, source: str) -> list[str]:
     if not _compiles(context, f"(async () => {{\n{source}\n}})"):
         return []
     words = [
-        word
-        for word in dict.fromkeys(WORD.findall(source))
-        if _compiles(context, f"(async () => {{ let {word} }})")
+        word for word in dict.fromkeys(WORD.findall(source)) if _compiles(context, f"(async () => {{ let {word} }})")
     ]
     declared: set[str] = set()
     while len(declared) < len(words):  # each complaint is about one name

@@ -59,7 +59,7 @@ STYLE = """<style>
 
 
 def value(shown: JSObject) -> str | None:
-    """A JavaScript object that can be unfolded, without running JavaScript; None for what has no parts, or is closed."""
+    """A JavaScript object to unfold, without running JavaScript; None for what has no parts, or is closed."""
     try:
         outline = shown._outline(MOST_PARTS, MOST_LEVELS, MOST_VALUES)
     except V8SnapError:

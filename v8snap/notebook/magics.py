@@ -87,6 +87,7 @@ class V8SnapMagics(Magics):
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
+        self._shell = shell
         self.sessions = Sessions(shell.user_ns)
         self._named: tuple[int, int] = (-1, 0)
 
@@ -106,7 +107,7 @@ class V8SnapMagics(Magics):
         """
         __tracebackhide__ = True
         options, source = self._read(line, cell)
-        with _as_javascript(self.shell):
+        with _as_javascript(self._shell):
             session = self._begin(options)
             value = session.evaluate(source, self._name(), options.timeout)
             if session.awaits(source):
@@ -121,7 +122,7 @@ class V8SnapMagics(Magics):
 
     async def _js_async(self, options: argparse.Namespace, source: str) -> Any:
         __tracebackhide__ = True
-        with _as_javascript(self.shell), _interrupt_cancels():
+        with _as_javascript(self._shell), _interrupt_cancels():
             session = self._begin(options)
             value = await session.evaluate_in_threads(source, self._name(), options.timeout)
             return self._end(session, options, value)
@@ -137,22 +138,22 @@ class V8SnapMagics(Magics):
         return parse_argstring(self.js, line), cell
 
     def _begin(self, options: argparse.Namespace) -> Session:
-        missing = [name for name in options.push if name not in self.shell.user_ns]
+        missing = [name for name in options.push if name not in self._shell.user_ns]
         if missing:
             raise UsageError(f"--push: there is no Python variable {', '.join(missing)}")
         session = self.sessions.get(options.context)
         for name in options.push:
-            session.context.globals[name] = self.shell.user_ns[name]
+            session.context.globals[name] = self._shell.user_ns[name]
         return session
 
     def _end(self, session: Session, options: argparse.Namespace, value: Any) -> Any:
         pulled = {name: v8snap.to_py(session.evaluate(name, self._name())) for name in options.pull}
-        self.shell.user_ns.update(pulled)
+        self._shell.user_ns.update(pulled)
         return None if value is v8snap.undefined else value
 
     def _name(self) -> str:
         """A script's name: that of its cell, and a number from the second one on."""
-        count = self.shell.displayhook.prompt_count
+        count = self._shell.displayhook.prompt_count
         self._named = (count, self._named[1] + 1 if self._named[0] == count else 1)
         return f"In[{count}]" if self._named[1] == 1 else f"In[{count}].{self._named[1]}"
 
@@ -161,7 +162,9 @@ class V8SnapMagics(Magics):
     @no_var_expand
     @magic_arguments()
     @argument("name", type=_variable, help="The Python variable that the snapshot goes to.")
-    @argument("--script", action="append", default=[], metavar="X", help="A Python variable or file, run before the cell.")
+    @argument(
+        "--script", action="append", default=[], metavar="X", help="A Python variable or file, run before the cell."
+    )
     @argument("--warmup", type=_unquoted, metavar="JS", help="Typical calls, in quotes: what they use is compiled.")
     @host_option
     @argument("--external", action="append", default=[], metavar="NAME", help="A Python function that scripts call.")
@@ -176,7 +179,7 @@ class V8SnapMagics(Magics):
         __tracebackhide__ = True
         options = parse_argstring(self.snapshot, line)
         code = v8snap.FunctionCodeHandling
-        with _as_javascript(self.shell):
+        with _as_javascript(self._shell):
             blob = v8snap.build(
                 [*(self._script(script) for script in options.script), (f"{options.name}.js", cell)],
                 warmup=options.warmup,
@@ -189,12 +192,12 @@ class V8SnapMagics(Magics):
             )
             if options.save is not None:
                 blob.save(options.save)
-        self.shell.user_ns[options.name] = blob
+        self._shell.user_ns[options.name] = blob
         return blob
 
     def _script(self, text: str) -> tuple[str, str]:
         """Name and source, from a Python variable or a file."""
-        source = self.shell.user_ns.get(text)
+        source = self._shell.user_ns.get(text)
         if isinstance(source, str):
             return f"{text}.js", source
         path = Path(_unquoted(text))
@@ -214,7 +217,7 @@ class V8SnapMagics(Magics):
         """Start JavaScript anew from a snapshot. What there was is closed."""
         __tracebackhide__ = True
         options = parse_argstring(self.js_restore, line)
-        with _as_javascript(self.shell):
+        with _as_javascript(self._shell):
             blob = None if options.name is None else self._blob(options.name)
             if blob is None and options.context is not None:
                 raise UsageError("--context needs a snapshot")
@@ -227,7 +230,7 @@ class V8SnapMagics(Magics):
             )
 
     def _blob(self, text: str) -> v8snap.StartupData:
-        found = self.shell.user_ns.get(text)
+        found = self._shell.user_ns.get(text)
         if isinstance(found, v8snap.StartupData):
             return found
         path = Path(_unquoted(text))
@@ -306,7 +309,7 @@ def _show_as_javascript(error: BaseException, shell: InteractiveShell) -> None:
         lines = list(lines_of(error))
     plain = str(shell.colors).lower() == "nocolor"
     rendered = [_coloured(printable(text), "" if plain else CODES.get(style, "")) for text, style in lines]
-    error._render_traceback_ = lambda: rendered  # type: ignore[union-attr]
+    error._render_traceback_ = lambda: rendered  # type: ignore[attr-defined]
 
 
 def _coloured(text: str, code: str) -> str:
@@ -356,5 +359,5 @@ def unload(shell: InteractiveShell) -> None:
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
     if before is not None:
-        shell.register_magic_function(before, "cell", "js")
+        shell.magics_manager.register_function(before, "cell", "js")
     magics.sessions.close()
