@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "internal.hpp"
+#include "conversion.hpp"
 
 namespace v8snap {
 
@@ -13,7 +13,7 @@ constexpr uint32_t kMostEntries = 8;
 constexpr int kMostText = 60;  // UTF-16 units of one string
 constexpr int kDeepest = 2;
 constexpr int kMostWholeText = 2000;
-constexpr size_t kMostBytes = 400;   // of any other word
+constexpr int kMostName = 200;
 constexpr int kMostBigIntWords = 8;  // V8 needs long for the digits of large ones
 constexpr size_t kNoBudget = SIZE_MAX;
 constexpr size_t kKeysBudget = kMostEntries;  // a Map's keys are shown as text
@@ -63,13 +63,7 @@ PyRef readable(const std::string& text) {
   return checked(text_to_python(shown));
 }
 
-// Names and sources can be of any length.
 Seen word(std::string text) {
-  if (text.size() > kMostBytes) {
-    size_t end = kMostBytes;
-    while ((text[end] & 0xC0) == 0x80) --end;  // in the middle of a character
-    text = text.substr(0, end) + "…";
-  }
   Seen seen;
   seen.closed = std::move(text);
   return seen;
@@ -89,7 +83,7 @@ class Look {
   Seen at(v8::Local<v8::Value> value, size_t budget, int depth = 0) {
     if (value->IsString()) return string(value.As<v8::String>());
     if (value->IsSymbol()) {
-      return word("Symbol(" + text_from(isolate_, value.As<v8::Symbol>()->Description(isolate_)) + ")");
+      return word("Symbol(" + name(value.As<v8::Symbol>()->Description(isolate_)) + ")");
     }
     if (!value->IsObject()) return word(primitive(value));
     v8::Local<v8::Object> object = value.As<v8::Object>();
@@ -126,17 +120,29 @@ class Look {
   }
 
   Seen string(v8::Local<v8::String> string) {
-    PyRef text = checked(string_to_python(isolate_, string));
-    Seen seen = word(quoted(text.get(), kMostText));
-    if (PyUnicode_GET_LENGTH(text.get()) > kMostText) seen.whole = quoted(text.get(), kMostWholeText);
+    Seen seen = word(quoted(string, kMostText));
+    if (string->Length() > kMostText) seen.whole = quoted(string, kMostWholeText);
     return seen;
   }
 
-  static std::string quoted(PyObject* text, Py_ssize_t most) {
-    const bool whole = PyUnicode_GET_LENGTH(text) <= most;
-    PyRef part = whole ? PyRef::borrow(text) : checked(PyUnicode_Substring(text, 0, most));
-    PyRef shown = checked(PyObject_Repr(part.get()));
-    return utf8(shown.get()) + (whole ? "" : "…");
+  std::string quoted(v8::Local<v8::String> string, int most) {
+    PyRef shown = checked(PyObject_Repr(beginning(string, most).get()));
+    return utf8(shown.get()) + (string->Length() <= most ? "" : "…");
+  }
+
+  // At most so many UTF-16 units of it, without half a pair at the end.
+  PyRef beginning(v8::Local<v8::String> string, int most) {
+    std::vector<uint16_t> units(static_cast<size_t>(std::min(string->Length(), most)));
+    compat::write_two_byte(isolate_, string, units.data(), static_cast<int>(units.size()));
+    if (string->Length() > most && (units.back() & 0xFC00) == 0xD800) units.pop_back();
+    return checked(units_to_python(units.data(), units.size()));
+  }
+
+  // A name, or what stands for one; empty where it is no string.
+  std::string name(v8::Local<v8::Value> value) {
+    if (!value->IsString()) return "";
+    v8::Local<v8::String> string = value.As<v8::String>();
+    return utf8(beginning(string, kMostName).get()) + (string->Length() <= kMostName ? "" : "…");
   }
 
   static std::string utf8(PyObject* text) {
@@ -145,8 +151,8 @@ class Look {
   }
 
   std::string function(v8::Local<v8::Function> function) {
-    const std::string name = text_from(isolate_, function->GetDebugName());
-    return name.empty() ? "function" : "function " + name;
+    const std::string own = name(function->GetDebugName());
+    return own.empty() ? "function" : "function " + own;
   }
 
   // The value of an own data property; "…" of an accessor, nothing where there is no such property.
@@ -234,7 +240,7 @@ class Look {
     for (size_t i = 0; i < std::size(kBits); ++i) {
       if ((regexp->GetFlags() & kBits[i]) != 0) flags += kFlags[i];
     }
-    return "/" + text_from(isolate_, regexp->GetSource()) + "/" + flags;
+    return "/" + name(regexp->GetSource()) + "/" + flags;
   }
 
   Seen promise(v8::Local<v8::Promise> promise, size_t budget, int depth) {
@@ -274,17 +280,20 @@ class Look {
     size_t each;
     if (!opens(&seen, names->Length(), budget, depth, &shown, &each)) return seen;
     for (uint32_t i = 0; i < shown; ++i) {
-      v8::Local<v8::Value> name;
-      if (!names->Get(context_, i).ToLocal(&name)) return word(constructor);
-      PyRef key = checked(string_to_python(isolate_, name.As<v8::String>()));
-      const bool bare = PyUnicode_GET_LENGTH(key.get()) <= kMostText && PyUnicode_IsIdentifier(key.get()) == 1;
-      seen.parts.push_back({bare ? utf8(key.get()) : quoted(key.get(), kMostText), ": ",
-                            property(object, name.As<v8::Name>(), each, depth)});
+      v8::Local<v8::Value> key;
+      if (!names->Get(context_, i).ToLocal(&key)) return word(constructor);
+      seen.parts.push_back({key_text(key.As<v8::String>()), ": ", property(object, key.As<v8::Name>(), each, depth)});
     }
     return seen;
   }
 
-  std::string constructor_of(v8::Local<v8::Object> object) { return text_from(isolate_, object->GetConstructorName()); }
+  std::string key_text(v8::Local<v8::String> key) {
+    PyRef text = beginning(key, kMostText);
+    const bool bare = key->Length() <= kMostText && PyUnicode_IsIdentifier(text.get()) == 1;
+    return bare ? utf8(text.get()) : quoted(key, kMostText);
+  }
+
+  std::string constructor_of(v8::Local<v8::Object> object) { return name(object->GetConstructorName()); }
 
  public:
   // In one line.

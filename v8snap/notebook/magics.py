@@ -25,7 +25,7 @@ from v8snap.interactive.top_level_await import AWAIT
 from v8snap.notebook.sessions import Sessions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -35,6 +35,8 @@ __all__ = ["V8SnapMagics", "load", "unload"]
 
 #: Styles of error lines, as a terminal's codes.
 CODES = {"bold": "1", "red": "31", "bold red": "1;31", "dim": "90"}
+#: How often the loop of a kernel is woken while a cell awaits.
+WAKING_SECONDS = 0.1
 #: Options at the beginning of a line that goes on with JavaScript, whose quotes are its own.
 LINE_OPTIONS = re.compile(r"(?:\s*--(?:context|timeout|push|pull)(?:=|\s+)\S+)*")
 JS_NAME = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
@@ -122,10 +124,11 @@ class V8SnapMagics(Magics):
 
     async def _js_async(self, options: argparse.Namespace, source: str) -> Any:
         __tracebackhide__ = True
-        with _as_javascript(self._shell), _interrupt_cancels():
-            session = self._begin(options)
-            value = await session.evaluate_in_threads(source, self._name(), options.timeout)
-            return self._end(session, options, value)
+        with _as_javascript(self._shell):
+            async with _interruptible():
+                session = self._begin(options)
+                value = await session.evaluate_in_threads(source, self._name(), options.timeout)
+                return self._end(session, options, value)
 
     def _read(self, line: str, cell: str | None) -> tuple[argparse.Namespace, str]:
         """Options and source."""
@@ -316,22 +319,31 @@ def _coloured(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if code else text
 
 
-@contextlib.contextmanager
-def _interrupt_cancels() -> Iterator[None]:
-    """Ctrl-C cancels this task. Jupyter's kernel sees to that; in a terminal the loop would just end."""
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield
-        return
+@contextlib.asynccontextmanager
+async def _interruptible() -> AsyncIterator[None]:
+    """Ctrl-C and Jupyter's interrupt cancel this task."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(task.cancel))
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if in_main_thread and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # In a terminal. The loop would just end, and JavaScript go on in its thread.
+        signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(task.cancel))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        return
+    # Jupyter's kernel has a handler that cancels, by a callback for which it doesn't wake its loop.
+    awake = loop.create_task(_wake_often())
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        awake.cancel()
+
+
+async def _wake_often() -> None:
+    while True:
+        await asyncio.sleep(WAKING_SECONDS)
 
 
 #: For each shell: its magics, and what ``%%js`` was before.
