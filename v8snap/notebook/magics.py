@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["V8SnapMagics", "load", "unload"]
 
-#: Styles of error lines, as a terminal's codes.
-CODES = {"bold": "1", "red": "31", "bold red": "1;31", "dim": "90"}
+#: Styles of error lines, as a terminal's codes. Frames are plain: notebooks have no grey that is seen on their red.
+CODES = {"bold": "1", "red": "31", "bold red": "1;31"}
 #: How often the loop of a kernel is woken while a cell awaits.
 WAKING_SECONDS = 0.1
 #: Options at the beginning of a line that goes on with JavaScript, whose quotes are its own.
