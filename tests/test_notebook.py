@@ -106,6 +106,11 @@ def test_await_in_a_python_block(run, shell):
     assert shell.user_ns["found"] == [4, 4, 4]
 
 
+def test_without_ipythons_autoawait_javascript_still_awaits(run, shell):
+    run("%autoawait False")
+    assert run("%%js\nawait new Promise((done) => setTimeout(done, 1, 3))") == 3
+
+
 def test_async_python_functions_run_on_the_loop_around(run, shell):
     run("import asyncio\nasync def fetch(n):\n    await asyncio.sleep(0.001)\n    return n * 2")
     assert run("%%js --push fetch\nconst all = await Promise.all([fetch(1), fetch(2)]); all.join()") == "2,4"
@@ -265,6 +270,20 @@ def test_ctrl_c_stops_a_cell(fail, run, cell):
     assert isinstance(fail.error, KeyboardInterrupt)
     assert run("%js 1") == 1
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_ctrl_c_stops_a_build(fail, run):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.monotonic()
+    assert fail("%%snapshot endless --timeout 30\nfor (;;);") == ["KeyboardInterrupt: JavaScript was stopped"]
+    assert time.monotonic() - began < 10
+
+
+def test_what_can_not_go_in_is_said_in_a_line(fail, run):
+    run("thing = object()")
+    said = fail("%%js --push thing\n1")
+    assert len(said) == 1
+    assert isinstance(fail.error, v8snap.ConversionError)
 
 
 def test_a_rejection_nobody_handles_is_written(run):

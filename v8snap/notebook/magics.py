@@ -246,7 +246,7 @@ class V8SnapMagics(Magics):
     def put_await(self, lines: list[str]) -> list[str]:
         """Python code in which magics whose JavaScript awaits are awaited: for IPython's input transformers."""
         text = "".join(lines)
-        if "_magic('js'," not in text or not AWAIT.search(text):
+        if not self._shell.autoawait or "_magic('js'," not in text or not AWAIT.search(text):
             return lines
         try:
             calls = [call for statement in ast.parse(text).body if (call := _magic_call(statement)) is not None]
