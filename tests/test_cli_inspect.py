@@ -71,6 +71,16 @@ def test_facts_are_those_of_the_file(save):
         assert text in shown, text
 
 
+def test_whether_the_hash_seed_is_kept(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.js").write_text("var x = 1")
+    for name, options, shown in (("a", (), "yes"), ("b", ("--no-rehash",), "no")):
+        v8snap_("build", "app.js", "-o", name, *options)
+        facts = json.loads(v8snap_("inspect", name, "--json", "--no-heap").stdout)
+        assert facts["can_be_rehashed"] is (shown == "yes")
+        assert re.search(rf"can be rehashed\W+{shown}\b", v8snap_("inspect", name, "--no-heap").stdout)
+
+
 def test_objects_are_counted_by_constructor(save):
     save()
     heap = json.loads(v8snap_("inspect", "app.v8snap", "--json").stdout)["heap"]

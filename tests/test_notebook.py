@@ -424,7 +424,7 @@ def test_beside_a_running_loop_timers_go_on_after_the_cell(shell, capsys):
 
 
 def test_the_page_about_it_is_so(run):
-    page = (Path(__file__).parent.parent / "docs" / "notebook.md").read_text()
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "jupyter.md").read_text()
     cells = re.findall(r"```ipython\n(.*?)```", page, re.S)
     assert len(cells) > 8
     for cell in cells:

@@ -14,7 +14,11 @@ from nbclient import NotebookClient
 
 pytestmark = pytest.mark.slow
 
-TUTORIALS = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("*.md"))
+TUTORIALS = [
+    path
+    for path in sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("*.md"))
+    if "format_name: myst" in path.read_text()
+]
 
 
 class Kernel:

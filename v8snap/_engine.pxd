@@ -233,7 +233,7 @@ cdef extern from "v8snap/snapshot_creator.hpp" namespace "v8snap":
         object external(Context& context, object name) except +raise_python_error
         object check() except +raise_python_error
         object used_externals() except +raise_python_error
-        object create_blob(cbool keep_function_code) except +raise_python_error
+        object create_blob(cbool keep_function_code, cbool rehash) except +raise_python_error
         object isolate_data_places() except +raise_python_error
         void discard() except +raise_python_error
 

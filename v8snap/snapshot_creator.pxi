@@ -2,17 +2,27 @@
 
 
 class FunctionCodeHandling(enum.Enum):
-    """What happens to compiled functions when a blob is made; V8's ``SnapshotCreator::FunctionCodeHandling``."""
+    """What happens to compiled functions when a blob is made; V8's ``SnapshotCreator::FunctionCodeHandling``.
 
-    #: They are dropped, and compiled again when they are first called: smaller blob, slower first call.
+    Attributes
+    ----------
+    CLEAR
+        They are dropped, and compiled again when they are first called: smaller blob, slower first call.
+    KEEP
+        Bytecode of what ran stays in the blob.
+    """
+
     CLEAR = "clear"
-    #: Bytecode of what ran stays in the blob.
     KEEP = "keep"
 
 
 @cython.no_gc_clear
 cdef class SnapshotCreator:
-    """Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
+    """SnapshotCreator(*, existing_blob=None, isolate=None, external_references=None, function_code='keep',
+heap_limit=None, rehash=True)
+--
+
+    Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
 
     Use it in a ``with`` block. Leaving the block makes the blob (`blob`), unless `create_blob` was called; leaving it
     by an exception makes none, and the exception goes on. It belongs to the thread that made it.
@@ -20,6 +30,8 @@ cdef class SnapshotCreator:
     While a snapshot is built V8 is a smaller engine: no WebAssembly, SharedArrayBuffer or Atomics, stand-ins for its
     newest library functions (`builtin_gap`), and errors have no ``stack`` (`JSError` has one all the same). The
     restored isolate has it all.
+
+    See V8's ``include/v8-snapshot.h``.
 
     Parameters
     ----------
@@ -34,6 +46,10 @@ cdef class SnapshotCreator:
     function_code : FunctionCodeHandling
     heap_limit : int, optional
         Bytes; looked at after each garbage collection. JavaScript that is over it is stopped with `JSMemoryError`.
+    rehash : bool
+        Whether V8 makes a new random seed for the heap's hash tables at each load, its guard against strings that are
+        chosen to collide. False: isolates start sooner, all with the seed that is in the blob, and can't be open
+        together with those of other snapshots. See `StartupData.can_be_rehashed`.
 
     Raises
     ------
@@ -42,12 +58,19 @@ cdef class SnapshotCreator:
     SnapshotError
         For an isolate that wasn't made by `Isolate.allocate` or is used already.
 
-    See V8's ``include/v8-snapshot.h``.
+    Examples
+    --------
+    >>> with v8snap.SnapshotCreator() as sc:
+    ...     sc.context.eval("var answer = 42", name="answer.js")
+    >>> with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
+    ...     ctx.globals["answer"]
+    42
     """
 
     cdef unique_ptr[engine.SnapshotCreator] _impl
     cdef Isolate _isolate            # ensures that the isolate is not destroyed before its creator
     cdef object _function_code
+    cdef bint _rehash
     cdef object _blob
     cdef bint _making                # inside create_blob
     cdef Context _default
@@ -60,7 +83,7 @@ cdef class SnapshotCreator:
     cdef object __weakref__
 
     def __init__(self, *, existing_blob=None, isolate=None, external_references=None,
-                 function_code=FunctionCodeHandling.KEEP, heap_limit=None):
+                 function_code=FunctionCodeHandling.KEEP, heap_limit=None, rehash=True):
         if self._impl.get() != NULL:
             raise TypeError("a creator can't be initialised twice")
         if isolate is not None and not isinstance(isolate, Isolate):
@@ -70,6 +93,7 @@ cdef class SnapshotCreator:
         if self._impl.get() != NULL:  # while that ran code of the user's
             raise TypeError("a creator can't be initialised twice")
         self._function_code = FunctionCodeHandling(function_code)
+        self._rehash = bool(rehash)
         self._isolate = Isolate.allocate() if isolate is None else isolate
         self._base_contexts = {}
         self._isolate_data = {}
@@ -389,7 +413,7 @@ cdef class SnapshotCreator:
             self.set_default_context(self._scratch)  # an empty one, and what was attached needn't go elsewhere
         self._making = True
         try:
-            raw = impl.create_blob(code is FunctionCodeHandling.KEEP)
+            raw = impl.create_blob(code is FunctionCodeHandling.KEEP, self._rehash)
         finally:
             self._making = False
         of_base = () if self._isolate._snapshot is None else self._isolate._snapshot._header["external_references"]

@@ -57,6 +57,8 @@ class StartupData(_v8.BlobBuffer):
 
     Treat a snapshot as code: starting from one that somebody else can write is running their code.
 
+    See V8's ``include/v8-snapshot.h``.
+
     Parameters
     ----------
     raw : bytes-like
@@ -67,7 +69,13 @@ class StartupData(_v8.BlobBuffer):
     SnapshotCorruptError
         Where the bytes can't be a whole V8 snapshot.
 
-    See V8's ``include/v8-snapshot.h``.
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "var answer = 42"})
+    >>> [script["name"] for script in blob.scripts]
+    ['app.js']
+    >>> blob.context_count
+    1
     """
 
     def __init__(self, raw: bytes | bytearray | memoryview) -> None:
@@ -116,7 +124,10 @@ class StartupData(_v8.BlobBuffer):
 
     @property
     def can_be_rehashed(self) -> bool:
-        """Whether V8 gives the heap's hash tables a new random seed at load, its guard against hash flooding."""
+        """Whether V8 gives the heap's hash tables a new random seed at load, its guard against hash flooding.
+
+        False for a snapshot with ES modules in it, and for one that was made with ``rehash=False``.
+        """
         return self._layout.can_be_rehashed
 
     @property
@@ -277,10 +288,11 @@ class StartupData(_v8.BlobBuffer):
     def _heap_identity(self) -> bytes:
         """The same for blobs that V8 can have together: their read-only heaps are the same bytes.
 
-        Where the heap can't be rehashed, its hash seed has to be the same too, and only this very blob will do.
+        The hash seed is among them. A heap that keeps it can't be beside one that doesn't.
         """
-        start, size = self._layout.sections["read_only"] if self.can_be_rehashed else (0, len(self))
-        return hashlib.sha256(memoryview(self)[start : start + size]).hexdigest().encode()
+        start, size = self._layout.sections["read_only"]
+        digest = hashlib.sha256(memoryview(self)[start : start + size]).hexdigest()
+        return (digest if self.can_be_rehashed else f"{digest} with its seed").encode()
 
     def _context_index(self, which: int | str) -> int:
         names = self.context_names

@@ -32,8 +32,9 @@ class SnapshotCreator {
   virtual PyObject* check() = 0;
 
   // Consumes: whatever happens, creator, isolate, contexts and values are closed after it. The blob as bytes.
-  // kSnapshot while JavaScript runs (nothing is consumed then); kUnserializable where V8 would die of the heap.
-  virtual PyObject* create_blob(bool keep_function_code) = 0;
+  // kSnapshot while JavaScript runs (nothing is consumed then); kUnserializable where V8 would die of the heap. Without
+  // `rehash` the blob says that it can't be rehashed: it keeps this heap's hash seed.
+  virtual PyObject* create_blob(bool keep_function_code, bool rehash) = 0;
   // After that: names of the external references that functions were made of, a list of str.
   virtual PyObject* used_externals() = 0;
   // And where each value of the isolate's data is in the blob, a list of [place, V8's index there]. The place

@@ -19,6 +19,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SnapshotSignatureError, SIGNATURE),
     (errors.V8SnapError, FAILED),  # some are an OSError, too
     (OSError, FILE),
+    (UnicodeDecodeError, FILE),  # a script that isn't UTF-8
 )
 
 

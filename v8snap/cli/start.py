@@ -18,6 +18,7 @@ from v8snap.interactive.session import TO_STANDARD_ERROR, start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from v8snap.cli.event_loop import EventLoop
     from v8snap.interactive.session import Session
 
 __all__ = ["externals_option", "opened"]
@@ -71,6 +72,7 @@ def write_console(level: str, message: str) -> None:
 
 @contextlib.contextmanager
 def opened(
+    loop: EventLoop,
     blob: v8snap.StartupData,
     *,
     context: str | None = None,
@@ -79,7 +81,12 @@ def opened(
     timeout: float | None = None,
     console: Callable[[str, str], object] = write_console,
 ) -> Iterator[Session]:
-    """Start an isolate from a snapshot, with a context that has a console. Raises as `Isolate`."""
+    """Start an isolate from a snapshot, with a context that has a console and timers. Raises as `Isolate`."""
     functions = {name: _missing(name) for name in blob.external_references} | (externals or {})
     with v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate:
-        yield start(isolate, context, host)
+        yield loop.run(_session(isolate, context, host))
+
+
+async def _session(isolate: v8snap.Isolate, which: str | None, host: Iterable[str]) -> Session:
+    """On the loop: timers that wait in the snapshot belong to the loop that runs when the context is made."""
+    return start(isolate, which, host)

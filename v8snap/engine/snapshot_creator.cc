@@ -1,11 +1,16 @@
 // V8's SnapshotCreator: what goes into a blob, and the order in which V8 wants it.
 #include "v8snap/snapshot_creator.hpp"
 
+#include <cstring>
+
 #include "internal.hpp"
 
 namespace v8snap {
 
 namespace {
+
+// Where V8's blobs say in 32 bits whether their hash tables are made anew when they are loaded. No checksum covers it.
+constexpr size_t kRehashingMark = 4;
 
 constexpr size_t kMostHeapBytes = size_t{1} << 30;  // far below what V8's int and its growing buffer can hold
 
@@ -130,7 +135,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
 
   PyObject* used_externals() override { return Py_NewRef(used_externals_.get()); }
 
-  PyObject* create_blob(bool keep_function_code) override {
+  PyObject* create_blob(bool keep_function_code, bool rehash) override {
     {
       Entry entry(isolate_);
     }  // usable, and on its thread
@@ -141,6 +146,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       settle();
       used_externals_ = checked(PySequence_List(isolate_.used_externals));
       PyRef blob = serialize(keep_function_code);
+      if (!rehash) std::memset(PyBytes_AS_STRING(blob.get()) + kRehashingMark, 0, sizeof(uint32_t));
       end();
       return blob.release();
     } catch (...) {
@@ -251,7 +257,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     int calls = 0;
     run_queued_js(anchor, [this, &calls] {
       calls = isolate_.run_tasks();
-      isolate_.v8->PerformMicrotaskCheckpoint();
+      if (isolate_.stop_reason == StopReason::kNone) isolate_.v8->PerformMicrotaskCheckpoint();
     });
     return calls;
   }

@@ -18,6 +18,8 @@ __all__ = ["excerpt", "lines_of"]
 #: Most characters of a source line that are shown: bundles are one line.
 MOST_OF_A_LINE = 100
 MOST_CAUSES = 10
+#: Names of scripts of v8snap's own, whose source nobody wants to see.
+OURS = ("v8snap:", "<v8snap>")
 MOST_PATHS = 20
 
 
@@ -34,7 +36,7 @@ def lines_of(error: BaseException) -> Iterator[tuple[str, str]]:
         yield f"this needs {error.name}: pip install 'v8snap[cli]'", "red"
     elif isinstance(error, OSError) and error.strerror:
         yield f"{error.filename}: {error.strerror}" if error.filename else error.strerror, "red"
-    elif isinstance(error, ValueError | ImportError) or type(error).__module__.startswith("v8snap."):
+    elif isinstance(error, UnicodeDecodeError | ImportError) or type(error).__module__.startswith("v8snap."):
         yield str(error), "red"
     else:
         yield f"{type(error).__name__}: {error}", "red"
@@ -43,7 +45,7 @@ def lines_of(error: BaseException) -> Iterator[tuple[str, str]]:
 def _javascript(error: errors.JSError) -> Iterator[tuple[str, str]]:
     place = error.original or (error.script_name, error.line, error.column, error.source_line)
     name, line, column, source_line = place
-    if name and line:
+    if name and line and not name.startswith(OURS):
         yield f"{name}:{line}:{column}", "bold"
         if source_line.strip():
             shown, caret = excerpt(source_line, column)

@@ -37,7 +37,7 @@ class Session:
     def evaluate(self, source: str, name: str, timeout: float | None = None) -> Any:
         """The value of JavaScript, a promise where it awaits at its top level. Raises as `Context.eval`."""
         __tracebackhide__ = True
-        with self._places_as_typed():
+        with self._places_as_typed(source, name):
             return self.context.eval(self._script(source, name), name, timeout=timeout)
 
     async def evaluate_async(self, source: str, name: str) -> Any:
@@ -48,12 +48,12 @@ class Session:
 
     async def evaluate_in_threads(self, source: str, name: str, timeout: float | None = None) -> Any:
         """The same without holding up the loop; a promise is always waited for. Raises as `Context.eval_async`."""
-        with self._places_as_typed():
+        with self._places_as_typed(source, name):
             return await self.context.eval_async(self._script(source, name), name, timeout=timeout)
 
     def _script(self, source: str, name: str) -> str:
         """What is run for the source: itself, or a function around it."""
-        awaits = self.awaits(source) or top_level_await.is_wrong(self.context, source)
+        awaits = self.awaits(source)
         if not awaits and not (self._rerunnable and top_level_await.runs_once(self.context, source)):
             return source
         wrapped = self._wrapped[name] = top_level_await.Wrapped(self.context, source, awaits=awaits)
@@ -71,11 +71,14 @@ class Session:
             return value.result()
 
     @contextlib.contextmanager
-    def _places_as_typed(self) -> Iterator[None]:
+    def _places_as_typed(self, source: str = "", name: str = "") -> Iterator[None]:
+        __tracebackhide__ = True
         try:
             yield
         except v8snap.JSError as error:
-            raise self.as_typed(error) from None
+            # V8 complains of the `await`, while it is something else that is wrong.
+            found = top_level_await.complaint(self.context, source, name) if _is_about_await(error) else None
+            raise found or self.as_typed(error) from None
 
     def as_typed(self, error: BaseException) -> BaseException:
         """Lines of what was put into a function are those that were typed."""
@@ -96,10 +99,12 @@ class Session:
 def start(
     isolate: v8snap.Isolate, which: str | None = None, host: Iterable[str] = (), *, rerunnable: bool = False
 ) -> Session:
-    """A new context with a console: that of the snapshot's scripts, or ours. Raises as `Isolate.new_context`."""
+    """A new context with console and timers: those of the snapshot, or ours. Raises as `Isolate.new_context`."""
     session = Session(isolate.new_context(which, host=host), rerunnable=rerunnable)
     if not _has_own_console(session.context):
         isolate._add_host(session.context, ["console"])
+    if not _has_own_timers(session.context):
+        isolate._add_host(session.context, ["timers"])
     return session
 
 
@@ -110,3 +115,13 @@ def _has_own_console(context: v8snap.Context) -> bool:
     except v8snap.JSError:  # something else than an ordinary console
         return True
     return "[native code]" not in is_v8s
+
+
+def _has_own_timers(context: v8snap.Context) -> bool:
+    """Whether the snapshot has timers of any kind."""
+    names = "['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']"
+    return bool(context.eval(f"{names}.some((name) => name in globalThis)", "<v8snap>"))
+
+
+def _is_about_await(error: v8snap.JSError) -> bool:
+    return error.name == "SyntaxError" and error.message.startswith("await is only valid")

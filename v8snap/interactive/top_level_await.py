@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context
 
-__all__ = ["AWAIT", "Wrapped", "declared_names", "is_used", "is_wrong", "runs_once"]
+__all__ = ["AWAIT", "Wrapped", "complaint", "declared_names", "is_used", "runs_once"]
 
 WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
 AWAIT = re.compile(r"\bawait\b")
@@ -41,9 +41,19 @@ def is_used(context: Context, source: str) -> bool:
     return not _compiles(context, f"(class {{ static {{\n{source}\n}} }})")
 
 
-def is_wrong(context: Context, source: str) -> bool:
-    """Whether it awaits there, and can't be compiled: what V8 has against the script as such would be the ``await``."""
-    return bool(AWAIT.search(source)) and _complaint(context, source).startswith("await is only valid")
+def complaint(context: Context, source: str, name: str) -> JSError | None:
+    """What V8 has against a source where ``await`` may stand; None if nothing."""
+    wrapped = Wrapped(context, source)
+    try:
+        context.compile(wrapped.script, name)
+    except JSError as error:
+        wrapped.unwrap_places(error, name)
+        lines = source.rstrip().split("\n")
+        if error.line > len(lines):
+            error.message, error.stack = "Unexpected end of input", ""
+            error.line, error.column, error.source_line = len(lines), len(lines[-1]) + 1, lines[-1]
+        return error
+    return None
 
 
 def runs_once(context: Context, source: str) -> bool:

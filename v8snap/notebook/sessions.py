@@ -29,7 +29,7 @@ class Sessions:
         self._variables = variables
         self._isolate: v8snap.Isolate | None = None
         self._blob: v8snap.StartupData | None = None
-        self._host: tuple[str, ...] = ("timers",)
+        self._host: tuple[str, ...] = ()
         self._main: str | None = None
         self._sessions: dict[str | None, session.Session] = {}
 
@@ -66,7 +66,7 @@ class Sessions:
             if main is not None:
                 blob._context_index(main)
         self.close()
-        self._blob, self._main, self._host = blob, main, ("timers", *host)
+        self._blob, self._main, self._host = blob, main, tuple(host)
         try:
             self._start(timeout, heap_limit)
             self.get()
@@ -96,7 +96,7 @@ class Sessions:
     def close(self) -> None:
         """Close the isolate with all its contexts; the next one starts from nothing."""
         isolate, self._isolate, self._blob, self._main = self._isolate, None, None, None
-        self._host = ("timers",)
+        self._host = ()
         self._sessions.clear()
         if isolate is not None:
             isolate.close()
