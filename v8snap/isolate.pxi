@@ -406,7 +406,7 @@ cdef class Isolate:
         Returns
         -------
         dict of str to int
-            Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
+            A notebook shows it as a table. Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
             ``total_heap_size``, ``total_heap_size_executable``, ``total_physical_size``, ``total_available_size``,
             ``total_global_handles_size``, ``used_global_handles_size``, ``used_heap_size``, ``heap_size_limit``,
             ``malloced_memory``, ``external_memory``, ``peak_malloced_memory``, ``number_of_native_contexts``,
@@ -416,7 +416,8 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_statistics()
+        from v8snap.heap_figures import HeapStatistics
+        return HeapStatistics(self._ptr().heap_statistics())
 
     def heap_space_statistics(self):
         """V8's figures of each part of the heap.
@@ -424,7 +425,7 @@ cdef class Isolate:
         Returns
         -------
         list of dict
-            ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
+            A notebook shows it as a table. ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
             ``physical_space_size`` (int, bytes), by V8's names (``HeapSpaceStatistics`` in
             ``include/v8-statistics.h``). Which spaces there are depends on V8's version.
 
@@ -432,7 +433,8 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_space_statistics()
+        from v8snap.heap_figures import HeapSpaceStatistics
+        return HeapSpaceStatistics(self._ptr().heap_space_statistics())
 
     def write_heap_snapshot(self, file):
         """Write everything in the heap in V8's ``.heapsnapshot`` format, which Chrome DevTools opens.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import operator
 import os
 import platform
@@ -364,19 +363,9 @@ class StartupData(_v8.BlobBuffer):
         return f"<StartupData V8 {self.v8_version}, {len(self):,} bytes, contexts: {self.context_count}{made_of}>"
 
     def _repr_html_(self) -> str:
-        facts = {
-            "V8": self.v8_version,
-            "size": f"{len(self):,} bytes",
-            "contexts": str(self.context_count),
-            "names": ", ".join(name or "-" for name in self.context_names) or "default context only",
-            "rehashable": "yes" if self.can_be_rehashed else "no",
-            "external references": ", ".join(self.external_references) or "none",
-            "scripts": ", ".join(f"{script['name']} ({script['size']:,} bytes)" for script in self.scripts)
-            or "unknown",
-            **{f"section {name}": f"{size:,} bytes" for name, size in self.sections.items()},
-        }
-        rows = (f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
-        return f"<table><caption>StartupData</caption>{''.join(rows)}</table>"
+        from v8snap.notebook import html
+
+        return html.startup_data(self)
 
 
 def _unpickle(raw: bytes, header: dict[str, Any]) -> StartupData:

@@ -358,8 +358,8 @@ class ValueImpl final : public Value {
   PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* to_py() override;
-  PyObject* describe() override;
   PyObject* preview() override;
+  PyObject* outline(uint32_t entries, int depth, size_t values) override;
   bool strict_equals(Value& other) override;
   int identity_hash() override;
 
