@@ -1,6 +1,6 @@
-"""docs/benchmarks.md, made from the figures of a run.
+"""docs/reference/benchmarks.md, made from the figures of a run.
 
-python -m benchmarks.page FIGURES.json   # writes docs/benchmarks.md, .json and the plots once more
+python -m benchmarks.page FIGURES.json   # writes docs/reference/benchmarks.md, .json and the plots once more
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import FOLDER
 from benchmarks.report import amount, limit_text, ratio_text
 
-DOCS = FOLDER.parent / "docs"
+DOCS = FOLDER.parent / "docs" / "reference"
 NOTES = FOLDER / "limits.md"
 NO_CELL = "–"
 
@@ -180,7 +180,7 @@ def page(data):
 
 
 def write(data):
-    """The page, its plots and its figures, into docs/."""
+    """The page, its plots and its figures, into docs/reference/."""
     from benchmarks import plots  # only they need matplotlib
 
     races = [

@@ -1,4 +1,4 @@
-"""The plots of docs/benchmarks.md."""
+"""The plots of docs/reference/benchmarks.md."""
 
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure

@@ -23,6 +23,7 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 import v8snap
 from v8snap import cli
 from v8snap.cli import repl, session, top_level_await
+from v8snap.cli.event_loop import event_loop
 from v8snap.cli.repl_input import JavaScriptCompleter, is_complete
 
 APP = """
@@ -47,10 +48,11 @@ def type_in(blob, capsys):
         with (
             create_pipe_input() as pipe,
             create_app_session(input=pipe, output=PlainTextOutput(screen)),
-            session.opened(blob, host=["timers"], **options) as opened,
+            event_loop() as loop,
+            session.opened(loop, blob, **options) as opened,
         ):
             pipe.send_text(text + "\x04")
-            repl.interact(opened, history or InMemoryHistory())
+            repl.interact(opened, history or InMemoryHistory(), loop)
         said = capsys.readouterr()
         return said.out, said.err, screen.getvalue()
 
@@ -107,11 +109,12 @@ def test_the_console_and_timers_write_while_something_is_typed(blob, capsys):
     with (
         create_pipe_input() as pipe,
         create_app_session(input=pipe, output=PlainTextOutput(screen)),
-        session.opened(blob, host=["timers"]) as opened,
+        event_loop() as loop,
+        session.opened(loop, blob) as opened,
     ):
         opened.context.globals["done"] = lambda: pipe.send_text("\x04")
         pipe.send_text("setTimeout(() => { console.log('ticked'); done() }, 50); console.log('at once')\r")
-        repl.interact(opened, InMemoryHistory())
+        repl.interact(opened, InMemoryHistory(), loop)
     assert capsys.readouterr().out.splitlines()[0] == "at once"
     assert "ticked" in screen.getvalue()
 
@@ -156,7 +159,7 @@ def test_tab_completes(type_in):
 
 @pytest.fixture
 def complete(blob):
-    with session.opened(blob) as opened:
+    with event_loop() as loop, session.opened(loop, blob) as opened:
         completer = JavaScriptCompleter(opened.context)
 
         def complete(text):

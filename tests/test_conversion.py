@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import v8snap
 from v8snap import JSArrayBuffer, JSMap, JSSet, JSTypedArray
 
-UTC = datetime.UTC
+UTC = datetime.timezone.utc
 
 # ---------------------------------------------------------------- dates
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import v8snap
 
-DATE = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+DATE = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
 
 # ---------------------------------------------------------------- to Python
 

@@ -32,6 +32,42 @@ def test_callbacks_from_many_threads_do_not_deadlock():
             assert set(pool.map(work, range(64), timeout=60)) == {39800}
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_threads_whose_callbacks_use_each_others_isolates_do_not_wait_for_good(child_ok, count):
+    said = child_ok(
+        """
+        import sys
+        import threading
+        import v8snap
+
+        count = int(sys.argv[1])
+        contexts = [v8snap.Isolate().new_context() for _ in range(count)]
+        together = threading.Barrier(count)
+        outcomes = []
+
+        def in_callback(other):
+            together.wait(20)
+            return other.eval("1 + 1")
+
+        def work(number):
+            contexts[number].globals["call"] = lambda: in_callback(contexts[(number + 1) % count])
+            try:
+                outcomes.append(contexts[number].eval("call()"))
+            except v8snap.V8SnapError as error:
+                outcomes.append("deadlock" in str(error))
+
+        threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        print(sorted(outcomes), [context.eval("7") for context in contexts])
+        """,
+        count,
+    )
+    assert said == f"{[True] + [2] * (count - 1)} {[7] * count}\n"
+
+
 def test_python_runs_while_javascript_does(ctx):
     seen = []
     done = threading.Event()

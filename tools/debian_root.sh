@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Build v8snap against another Debian release's libnode-dev and run its tests there, in a fresh root. What its V8 does with
-# each hazard goes into docs/hazards.json and docs/hazards.md of this folder.
+# each hazard goes into docs/reference/hazards.json and hazards.md of this folder.
 #   tools/debian_root.sh SUITE [FOLDER]      (trixie: V8 11.3; forky: V8 13.6)
 # Needs root, debootstrap and npm. The root stays in FOLDER and is used again.
 set -euo pipefail
@@ -38,4 +38,4 @@ env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-
     cd /tmp && /venv/bin/python -c "import v8snap; print(v8snap.build_config())"
     cd /src && /venv/bin/pytest -q && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py
   '
-cp "$root"/src/docs/hazards.* "$source/docs/"
+cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"

@@ -8,13 +8,17 @@ Used by ``tools/meson.build`` at configure time; needs nothing but the standard 
                                            # and the libraries to carry along, gathered in LIBS
 
 It prints lines of a key in ten columns and a value: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle``
-(a shared library to carry along), ``licence`` (its copyright file). A failure is one line on stderr and exit code 1.
+(a shared library to carry along), ``licence`` (its copyright file), ``carried`` (a JSON file that says what they are).
+A failure is one line on stderr and exit code 1.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import json
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -24,6 +28,10 @@ from pathlib import Path
 # Part of every Debian-like system that can run Python; carrying our own copies would only do harm.
 BASE_SONAMES = re.compile(r"^(ld-linux.*|libc|libm|libdl|librt|libpthread|libgcc_s|libstdc\+\+)\.so")
 BASE_PACKAGES = {"libc6", "libgcc-s1", "libstdc++6", "libcrypt1"}
+# What is known of unpacked packages: where container images without a package client keep it, and scanners look for it.
+STATUS = Path("var/lib/dpkg/status.d")
+# Copyright files refer to long licences in this folder of every Debian-like system.
+COMMON_LICENCES = Path("/usr/share/common-licenses")
 # V8's build switches that change its ABI: the headers must be compiled with the same.
 EMBEDDER_DEFINES = {
     "v8_enable_pointer_compression": "V8_COMPRESS_POINTERS",
@@ -101,6 +109,11 @@ class Packages:
         run([*self.apt, "download", name], cwd=downloads)
         archive = next(downloads.glob("*.deb"))
         run(["dpkg-deb", "-x", str(archive), str(self.root)])
+        status = self.root / STATUS
+        status.mkdir(parents=True, exist_ok=True)
+        (status / name).write_text(run(["dpkg-deb", "-f", str(archive)]))
+        with contextlib.suppress(NotFoundError):  # a package may come without
+            (status / f"{name}.md5sums").write_text(run(["dpkg-deb", "-I", str(archive), "md5sums"]))
         depends = run(["dpkg-deb", "-f", str(archive), "Depends"])
         return [re.split(r"[ (|:]", item.strip())[0] for item in depends.split(",") if item.strip()]
 
@@ -136,33 +149,69 @@ def gather(library: Path, root: Path, into: Path) -> list[Path]:
     return gathered
 
 
+def package_of(root: Path, soname: str) -> str:
+    """Name and version of the unpacked package with that library; "" for a tree that was made otherwise."""
+    for sums in sorted((root / STATUS).glob("*.md5sums")):
+        if re.search(rf"/{re.escape(soname)}(\.\S+)?$", sums.read_text(), re.M):
+            fields = dict(re.findall(r"^(\S+): (.*)$", sums.with_suffix("").read_text(), re.M))
+            return f"{fields['Package']} {fields['Version']}"
+    return ""
+
+
+def carried(root: Path, sonames: list[str], source: str) -> str:
+    """What a package carries along, as JSON: what `v8snap.build_config` tells."""
+    libraries = {soname: package_of(root, soname) for soname in sorted(sonames)}
+    facts = {"v8_source": source, "libraries": libraries, "libraries_from": distribution()}
+    return json.dumps(facts, indent=1) + "\n"
+
+
+def distribution() -> str:
+    """The name that this system gives itself."""
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return platform.platform()
+
+
 def gather_licences(root: Path, into: Path) -> list[Path]:
-    """The copyright files of the packages that shared libraries came from."""
+    """The copyright files of the unpacked packages, and the common licences that they refer to.
+
+    Headers are from the same sources as their library, and so is what is said of them.
+    """
     into.mkdir(parents=True, exist_ok=True)
-    copied = []
-    for copyright_file in sorted(root.glob("usr/share/doc/*/copyright")):
-        target = into / f"{copyright_file.parent.name}.txt"
-        shutil.copyfile(copyright_file.resolve(), target)
-        copied.append(target)
-    return copied
+    found = root.glob("usr/share/doc/*/copyright")
+    sources = {path.parent.name: path.resolve() for path in found if not path.parent.name.endswith("-dev")}
+    for path in list(sources.values()):
+        for name in re.findall(rf"{COMMON_LICENCES}/([\w.+-]*\w)", path.read_text(encoding="utf-8")):
+            common = (COMMON_LICENCES / name).resolve()  # GPL is GPL-3
+            if common.is_file():
+                sources[common.name] = common
+    return [Path(shutil.copyfile(path, into / f"{name}.txt")) for name, path in sorted(sources.items())]
 
 
 def unpack(folder: Path, libs: Path) -> None:
     """Make a tree from the distribution's packages and print where its parts are."""
-    done = folder / "done"
+    done = folder / "unpacked"
     if not done.exists():  # a second configure of the same build folder finds it made
-        shutil.rmtree(folder, ignore_errors=True)
+        for old in (folder, libs):
+            shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
         packages = Packages(folder)
         headers_need = packages.add("libnode-dev")
         packages.add_libraries([name for name in headers_need if re.match(r"libnode\d", name)])
-        gather(library_file(packages.root), packages.root, libs)
         gather_licences(packages.root, folder / "licences")
         done.touch()
     root = folder / "root"
+    if not libs.is_dir():  # the tree may serve several build folders
+        partial = libs.with_name(f"{libs.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        names = [path.name for path in gather(library_file(root), root, partial)]
+        (folder / "_carried.json").write_text(carried(root, names, "unpack"))
+        partial.rename(libs)
     describe(include_folder(root), libs / library_file(root).name)
     show("bundle", *sorted(libs.iterdir()))
     show("licence", *sorted((folder / "licences").iterdir()))
+    show("carried", folder / "_carried.json")
 
 
 def show(key: str, *values: object) -> None:

@@ -18,6 +18,19 @@ if _find_spec("v8snap._v8") is None:
         "or make an editable install (see CONTRIBUTING.md)"
     )
 
+
+def _check_interpreter() -> None:
+    """Before the compiled module, which would have the first interpreter that loads it for its own."""
+    for name in ("_interpreters", "_xxsubinterpreters"):
+        if _find_spec(name) is not None:
+            module = _import_module(name)
+            if module.get_current() != module.get_main():
+                raise ImportError("v8snap works in the main interpreter only, and this is a subinterpreter")
+            return
+
+
+_check_interpreter()
+
 TYPE_CHECKING = False  # typing takes as long to load as all of this
 if TYPE_CHECKING:
     from v8snap._v8 import (
@@ -45,7 +58,7 @@ if TYPE_CHECKING:
     from v8snap.builder import build, warm_up
     from v8snap.cache import cached
     from v8snap.comparison import compare
-    from v8snap.config import build_config
+    from v8snap.config import build_config, get_include
     from v8snap.errors import (
         ClosedError,
         ConversionError,
@@ -129,6 +142,7 @@ __all__ = [
     "builtin_gap",
     "cached",
     "compare",
+    "get_include",
     "set_flags",
     "this",
     "to_py",
@@ -151,7 +165,7 @@ _PLACES = {
         "v8snap.builder": "build warm_up",
         "v8snap.cache": "cached",
         "v8snap.comparison": "compare",
-        "v8snap.config": "build_config",
+        "v8snap.config": "build_config get_include",
         "v8snap.errors": """
             ClosedError ConversionError ExternalReferenceError FlagsFrozenError ForkedIsolateError JSError
             JSMemoryError JSTerminatedError JSTimeoutError ModuleResolveError NotInSnapshotError

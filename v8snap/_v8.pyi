@@ -13,10 +13,10 @@ from collections.abc import (
     ValuesView,
 )
 from types import TracebackType
-from typing import Any, NoReturn, Self, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex
 
 from _typeshed import ReadableBuffer, SupportsWrite
-from typing_extensions import disjoint_base
+from typing_extensions import Self, disjoint_base
 
 from v8snap.modules import Finder
 from v8snap.obstacle import Obstacle

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import v8snap
-from v8snap import _v8
+from v8snap import _v8, errors
+from v8snap.builder import read_source
 from v8snap.demo import STEPS, Stopwatch, medians_by_step, run_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["WAYS", "Bundle", "CompiledFunction", "bench", "compiled_functions"]
+__all__ = ["WAYS", "Bundle", "CompiledFunction", "bench", "compiled_functions", "steps"]
 
 WAYS = ("scripts", "code cache", "snapshot, CLEAR", "snapshot, KEEP", "warmed snapshot")
 WARMED = WAYS[-1]
@@ -84,15 +85,17 @@ def _run_scripts(context: v8snap.Context, job: _Job) -> None:
 
 
 def _in_child(title: str, text: str, work: str) -> None:
-    """The entry: what `work` gives, as JSON; an error of the scripts is its text and nothing else."""
+    """The entry: what `work` gives, as JSON, or the error that it raised."""
     job = _Job(**json.loads(text))
     if job.log is not None:
         _v8._log_functions(job.log)
     try:
         answer = {"start": _start, "make_caches": _make_caches}[work](job)
-    except (v8snap.V8SnapError, ValueError, ImportError) as error:
+    except v8snap.V8SnapError as error:
+        answer = {"error": errors.to_data(error)}
+    except (ValueError, ImportError) as error:
         sys.exit(str(error))
-    print(json.dumps(answer))
+    print(json.dumps(answer, default=repr))
 
 
 def _start(job: _Job) -> dict[str, Any]:
@@ -143,6 +146,8 @@ def _proportional_set_size() -> int | None:
 
 def _prepare(bundle: Bundle, folder: Path, progress: Callable[[str], None]) -> dict[str, _Job]:
     """What to start from, by way; made in `folder`."""
+    for path in bundle.scripts:
+        read_source(path)  # before any process
     scripts = [str(path.absolute()) for path in bundle.scripts]
     plain = _Job(bundle.scripts[0].name, bundle.first_call, list(bundle.host), scripts=scripts)
     caches = [str(folder / f"{number}.cache") for number in range(len(scripts))]
@@ -165,7 +170,10 @@ def _prepare(bundle: Bundle, folder: Path, progress: Callable[[str], None]) -> d
 
 
 def _run(job: _Job, work: str = "start") -> Any:
-    return run_fresh("v8snap.bench", "_in_child", job.bundle, json.dumps(asdict(job)), work)
+    answer = run_fresh("v8snap.bench", "_in_child", job.bundle, json.dumps(asdict(job)), work)
+    if "error" in answer:
+        raise errors.from_data(answer["error"])
+    return answer
 
 
 def _bytes_read(job: _Job) -> int:
@@ -176,6 +184,13 @@ def _bytes_read(job: _Job) -> int:
 def _median_memory(answers: list[dict[str, Any]]) -> int | None:
     known = sorted(answer["memory"] for answer in answers if answer["memory"] is not None)
     return known[len(known) // 2] if known else None
+
+
+def steps(bundle: Bundle, rounds: int) -> int:
+    """How many steps `bench` tells of: int."""
+    ways = len(WAYS) - (bundle.warmup is None)
+    preparing = 3 + (bundle.warmup is not None)
+    return preparing + rounds * ways + (ways if bundle.first_call is not None else 0)
 
 
 def bench(bundle: Bundle, rounds: int, progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
@@ -203,9 +218,9 @@ def bench(bundle: Bundle, rounds: int, progress: Callable[[str], None] = lambda 
     DemoError
         Where a fresh process failed: its text has the error.
     V8SnapError
-        As `v8snap.build` does.
-    OSError
-        Where a script can't be read.
+        What the scripts threw or did to V8, and as `v8snap.build` does.
+    OSError, UnicodeDecodeError
+        Where a script can't be read, or isn't UTF-8.
     """
     with tempfile.TemporaryDirectory(prefix="v8snap-bench-") as name:
         folder = Path(name)

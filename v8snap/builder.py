@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from v8snap import helper, time_limit
 from v8snap._v8 import FunctionCodeHandling, SnapshotCreator, flags, flags_hash, read_only_heaps_can_be_alike
-from v8snap.errors import JSTimeoutError, SnapshotError
+from v8snap.errors import JSTimeoutError, SnapshotError, add_note
 from v8snap.host import URL_NATIVE, check_names
 from v8snap.startup_data import StartupData
 
@@ -65,9 +65,27 @@ def read_modules(modules: Scripts | None) -> dict[str, str]:
 
 def read_contexts(contexts: Mapping[str, Scripts] | None) -> dict[str, list[tuple[str, str]]]:
     """The scripts of each added context by its name."""
-    if isinstance(contexts, str | os.PathLike) or not isinstance(contexts or {}, collections.abc.Mapping):
-        raise TypeError(f"contexts is a mapping of names to scripts, not {type(contexts).__name__}")
-    return {str(name): read_scripts(scripts) for name, scripts in (contexts or {}).items()}
+    return {name: read_scripts(scripts) for name, scripts in _by_context(contexts, "contexts").items()}
+
+
+def read_context_modules(modules: Mapping[str, Scripts] | None) -> dict[str, dict[str, str]]:
+    """The ES modules of each added context by its name, as `read_modules`."""
+    return {name: read_modules(own) for name, own in _by_context(modules, "context_modules").items()}
+
+
+def _by_context(given: Mapping[str, Scripts] | None, parameter: str) -> dict[str, Scripts]:
+    if isinstance(given, str | os.PathLike) or not isinstance(given or {}, collections.abc.Mapping):
+        raise TypeError(f"{parameter} is a mapping of names to scripts, not {type(given).__name__}")
+    return {str(name): scripts for name, scripts in (given or {}).items()}
+
+
+def read_source(path: Path) -> str:
+    """A file's text. Raises OSError, or UnicodeDecodeError that names the file."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        error.reason += f", in {path}"
+        raise
 
 
 def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
@@ -78,9 +96,9 @@ def _read(scripts: Scripts) -> Iterator[tuple[str, Path | None, str]]:
         if not isinstance(item, tuple):
             path = Path(item)
             try:
-                source = path.read_text(encoding="utf-8")
+                source = read_source(path)
             except FileNotFoundError as error:
-                error.add_note("Scripts are paths, or {name: source}.")
+                add_note(error, "Scripts are paths, or {name: source}.")
                 raise
             yield str(item), path, source
             continue
@@ -110,6 +128,7 @@ def build(
     warmup: str | None = None,
     modules: Scripts | None = None,
     contexts: Mapping[str, Scripts] | None = None,
+    context_modules: Mapping[str, Scripts] | None = None,
     function_code: FunctionCodeHandling = FunctionCodeHandling.KEEP,
     external_references: Externals = (),
     host: Iterable[str] = (),
@@ -137,6 +156,9 @@ def build(
     contexts : mapping of str to scripts, optional
         Added contexts by name, each with scripts of its own, as `scripts`; see `SnapshotCreator.add_context`. They run
         after those of the default context, which added contexts have nothing of.
+    context_modules : mapping of str to modules, optional
+        ES modules of added contexts, by the contexts' names; each as `modules`. Names that `contexts` has not make
+        further contexts. The modules of a context run after its scripts and import one another only.
     function_code : FunctionCodeHandling
     external_references : mapping of str to callable, or iterable of str
         Python callables that may be in the heap. A global function of each name is there when the scripts run; in a
@@ -179,15 +201,23 @@ def build(
         Where V8 died, with its last words and the phase in which it happened.
     SnapshotConflictError
         Without a helper process: where isolates from another snapshot are open, and this V8 can't have both.
-    OSError
-        Where a script can't be read.
+    OSError, UnicodeDecodeError
+        Where a script can't be read, or isn't UTF-8.
     ValueError, ImportError
         For host objects, as `Isolate.new_context`.
+
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "const add = (a, b) => a + b"}, warmup="add(1, 2)")
+    >>> with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+    ...     ctx.eval("add(3, 4)")
+    7
     """
     names = check_names(host)
     sources = read_scripts(scripts)
     module_sources = read_modules(modules)
     context_sources = read_contexts(contexts)
+    context_module_sources = read_context_modules(context_modules)
     if warmup is not None:
         _check_warm_up(warmup)
     timeout = time_limit.checked(timeout)
@@ -198,6 +228,7 @@ def build(
             sources,
             modules=module_sources,
             contexts=context_sources,
+            context_modules=context_module_sources,
             warmup=warmup,
             function_code=function_code,
             external_references=as_mapping(external_references),
@@ -217,6 +248,7 @@ def build(
         "scripts": [name for name, _ in sources],
         "modules": list(module_sources),
         "contexts": [[name, [script for script, _ in own]] for name, own in context_sources.items()],
+        "context_modules": [[name, list(own)] for name, own in context_module_sources.items()],
         "warmup": warmup is not None,
         "function_code": FunctionCodeHandling(function_code).value,
         "external_references": list(as_mapping(external_references)),
@@ -230,9 +262,12 @@ def build(
     }
     texts = [source for _, source in sources] + list(module_sources.values())
     texts += [source for own in context_sources.values() for _, source in own]
+    texts += [source for own in context_module_sources.values() for source in own.values()]
     texts += [] if warmup is None else [warmup]
     parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return _make_in_helper(job, parts, rehashable=rehash and not module_sources, on_phase=on_phase)
+    has_modules = bool(module_sources) or any(context_module_sources.values())
+    rehashable = rehash and not has_modules
+    return _make_in_helper(job, parts, rehashable=rehashable, on_phase=on_phase)
 
 
 def _check_warm_up(script: object) -> None:
@@ -268,6 +303,7 @@ def build_here(
     *,
     modules: Mapping[str, str],
     contexts: Mapping[str, Sequence[tuple[str, str]]],
+    context_modules: Mapping[str, Mapping[str, str]],
     warmup: str | None,
     function_code: FunctionCodeHandling,
     external_references: Mapping[str, Callable[..., Any] | None],
@@ -291,12 +327,17 @@ def build_here(
         for name, source in modules.items():
             phase(f"module {name}")
             sc.add_module(name, source, resolve=modules, timeout=clock.left())
-        for context_name, own in contexts.items():
+        for context_name in dict.fromkeys((*contexts, *context_modules)):
             context = _context_to_fill(sc, external_references, host)
             sc.add_context(context, context_name)
-            for name, source in own:
+            own_modules = context_modules.get(context_name, {})
+            context.resolve = own_modules
+            for name, source in contexts.get(context_name, ()):
                 phase(f"script {name}")
                 context.eval(source, name, timeout=clock.left())
+            for name, source in own_modules.items():
+                phase(f"module {name}")
+                sc.add_module(name, source, context=context, resolve=own_modules, timeout=clock.left())
         phase("create")
         blob = sc.create_blob(metadata=metadata)
     if warmup is not None:
@@ -342,6 +383,8 @@ def warm_up(
     data of the context is at hand to the script as properties of a global ``data``: ``data["lib"].render()`` for a
     module. `blob` itself is left as it is, also where the script fails.
 
+    See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
+
     Parameters
     ----------
     blob : StartupData | bytes-like
@@ -377,8 +420,6 @@ def warm_up(
         Where `blob` has no such context.
     SnapshotVersionError, SnapshotFlagsError
         Where `blob` isn't for this V8.
-
-    See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
     if not isinstance(blob, StartupData):
         blob = StartupData(blob)

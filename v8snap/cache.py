@@ -60,6 +60,8 @@ def cached(
         build_args["modules"] = builder.read_modules(build_args["modules"])
     if build_args.get("contexts") is not None:
         build_args["contexts"] = builder.read_contexts(build_args["contexts"])
+    if build_args.get("context_modules") is not None:
+        build_args["context_modules"] = builder.read_context_modules(build_args["context_modules"])
     digest = _digest(sources, build_args)
     found = _load(path, digest, key)
     if found is not None:
@@ -85,6 +87,9 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     arguments["host"] = list(arguments.get("host", ()))
     arguments["modules"] = list((arguments.get("modules") or {}).items())
     arguments["contexts"] = list((arguments.get("contexts") or {}).items())
+    arguments["context_modules"] = [
+        [name, list(own.items())] for name, own in (arguments.get("context_modules") or {}).items()
+    ]
     made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), platform.machine()]
     return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["adapt", "array_from_bytes", "datetime_from_milliseconds"]
 
-EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
@@ -33,8 +33,8 @@ def milliseconds_from_date(date: datetime.date) -> float:
     A naive datetime is in local time, as elsewhere in Python; a date is midnight in UTC, as in JavaScript.
     """
     if not isinstance(date, datetime.datetime):
-        date = datetime.datetime(date.year, date.month, date.day, tzinfo=datetime.UTC)
-    return float((date.astimezone(datetime.UTC) - EPOCH) // MILLISECOND)
+        date = datetime.datetime(date.year, date.month, date.day, tzinfo=datetime.timezone.utc)
+    return float((date.astimezone(datetime.timezone.utc) - EPOCH) // MILLISECOND)
 
 
 def array_from_bytes(format: str, data: bytes) -> array.array[Any]:

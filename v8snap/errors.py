@@ -39,6 +39,12 @@ __all__ = [
 ]
 
 
+def add_note(error: BaseException, note: str) -> None:
+    """Do what ``error.add_note(note)`` does from Python 3.11 on; 3.10 keeps the note, but no traceback shows it."""
+    notes = getattr(error, "__notes__", None)
+    error.__notes__ = [*notes, note] if isinstance(notes, list) else [note]
+
+
 class V8SnapError(Exception):
     """Whatever goes wrong in v8snap."""
 
@@ -49,6 +55,9 @@ class ClosedError(V8SnapError, ValueError):
 
 class JSError(V8SnapError):
     """JavaScript threw something that it didn't catch.
+
+    Where a script ends with its source map (``//# sourceMappingURL=data:...``) and ``v8snap[sourcemaps]`` is installed,
+    `original` and `mapped_stack` say where the error is in the source that the script was made from.
 
     Attributes
     ----------
@@ -69,9 +78,6 @@ class JSError(V8SnapError):
     cause : JSError | object | None
         The error's ``cause``: an Error as a JSError (not raised), one that stands for a Python exception as that
         exception, anything else converted. An exception is ``__cause__`` as well.
-
-    Where a script ends with its source map (``//# sourceMappingURL=data:...``) and ``v8snap[sourcemaps]`` is installed,
-    `original` and `mapped_stack` say where the error is in the source that the script was made from.
     """
 
     name: str
@@ -157,7 +163,7 @@ class JSTimeoutError(V8SnapError, TimeoutError):
 
 
 class JSTerminatedError(V8SnapError):
-    """JavaScript was stopped by :meth:`v8snap.Isolate.terminate`."""
+    """JavaScript was stopped by `Isolate.terminate`."""
 
 
 class JSMemoryError(V8SnapError, MemoryError):

@@ -173,6 +173,7 @@ def _build(job: dict[str, Any], parts: list[memoryview], answer: _Answer) -> Sta
         [(name, next(sources)) for name in job["scripts"]],
         modules={name: next(sources) for name in job["modules"]},
         contexts={name: [(script, next(sources)) for script in own] for name, own in job["contexts"]},
+        context_modules={name: {module: next(sources) for module in own} for name, own in job["context_modules"]},
         warmup=next(sources) if job["warmup"] else None,
         function_code=_v8.FunctionCodeHandling(job["function_code"]),
         external_references=dict.fromkeys(job["external_references"]),

@@ -2,9 +2,14 @@
 
 @cython.no_gc_clear
 cdef class Isolate:
-    """An isolate: a JavaScript engine with a heap of its own.
+    """Isolate(snapshot=None, *, external_references=None, heap_limit=None, timeout=None, console=None)
+--
+
+    An isolate: a JavaScript engine with a heap of its own.
 
     Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`.
+
+    See V8's ``include/v8-isolate.h``.
 
     Parameters
     ----------
@@ -34,7 +39,11 @@ cdef class Isolate:
     ValueError
         For a `heap_limit` too small to start with; for external references whose names begin with ``v8snap:``.
 
-    See V8's ``include/v8-isolate.h``.
+    Examples
+    --------
+    >>> with v8snap.Isolate(heap_limit=64 * 2**20, timeout=1) as iso, iso.new_context() as ctx:
+    ...     ctx.eval("[1, 2, 3].map((x) => x * x)")
+    <JSArray [1, 4, 9]>
     """
 
     cdef unique_ptr[engine.Isolate] _impl
@@ -435,6 +444,8 @@ cdef class Isolate:
         V8 collects garbage first, and needs about as much memory as the heap has. It is written piece by piece; Python
         runs meanwhile, other users of the isolate wait.
 
+        See V8's ``HeapProfiler::TakeHeapSnapshot`` in ``include/v8-profiler.h``.
+
         Parameters
         ----------
         file : path-like or binary file
@@ -447,8 +458,6 @@ cdef class Isolate:
         TypeError
             Where `file` is neither.
         ClosedError, ForkedIsolateError, WrongThreadError
-
-        See V8's ``HeapProfiler::TakeHeapSnapshot`` in ``include/v8-profiler.h``.
         """
         cdef engine.Isolate* impl = self._ptr()
         if isinstance(file, str | os.PathLike):
@@ -497,6 +506,9 @@ cdef class Isolate:
         Promises of asynchronous WebAssembly (``WebAssembly.instantiate``) settle only here: V8 compiles on threads of
         its own. Finalizers of garbage (``FinalizationRegistry``) run here, too.
 
+        See V8's ``Isolate::HasPendingBackgroundTasks`` in ``include/v8-isolate.h`` and
+        ``include/libplatform/libplatform.h``.
+
         Parameters
         ----------
         wait : float, optional
@@ -515,9 +527,6 @@ cdef class Isolate:
         JSTimeoutError, JSTerminatedError, JSMemoryError
             Where what it ran was stopped. What a task throws goes to `sys.unraisablehook`.
         ClosedError, ForkedIsolateError, WrongThreadError
-
-        See V8's ``Isolate::HasPendingBackgroundTasks`` in ``include/v8-isolate.h`` and
-        ``include/libplatform/libplatform.h``.
         """
         cdef engine.Isolate* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)
@@ -537,6 +546,8 @@ cdef class Isolate:
 
     def low_memory_notification(self):
         """Collect garbage as thoroughly as V8 can, and run the finalizers of what it found (``FinalizationRegistry``).
+
+        Those of contexts that are closed may run as well; Python functions raise an error there.
 
         Raises
         ------

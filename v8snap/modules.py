@@ -8,7 +8,7 @@ import os
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from v8snap.errors import ModuleResolveError
+from v8snap.errors import ModuleResolveError, add_note
 from v8snap.module_folder import ES_MODULES, Folder
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Finder:
         except ModuleResolveError:
             raise
         except Exception as error:
-            error.add_note(f"It was asked for the module {specifier!r}, imported by {importer!r}.")
+            add_note(error, f"It was asked for the module {specifier!r}, imported by {importer!r}.")
             raise
         if found is None:
             raise ModuleResolveError(specifier, importer)

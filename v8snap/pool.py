@@ -8,7 +8,7 @@ import threading
 import weakref
 from collections import Counter, deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from v8snap import _v8, time_limit
 from v8snap.errors import ClosedError, PoolTimeoutError, V8SnapError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from _typeshed import ReadableBuffer
+    from typing_extensions import Self
 
     from v8snap._v8 import Context, Isolate
 
@@ -76,12 +77,6 @@ class PoolStatistics:
 class IsolatePool:
     """Up to `size` isolates of one snapshot; each request gets a fresh context in one that nobody else uses meanwhile.
 
-    ::
-
-        with v8snap.IsolatePool("app.v8snap", 4, timeout=2, heap_limit=256 * 2**20) as pool:
-            with pool.context() as ctx:
-                ctx.globals["render"]({"user": "Ada"})
-
     Any thread and any asyncio task may use it: ``async with pool.context() as ctx`` waits without holding up the loop.
     An isolate is made when it is first needed, and a pool starts nothing of V8 before: one that a server makes before
     it forks its workers serves each of them. A thread gets the isolate it had before where that is free.
@@ -114,6 +109,13 @@ class IsolatePool:
     SnapshotVersionError, SnapshotFlagsError, SnapshotCorruptError, ExternalReferenceError
     OSError, ValueError, TypeError
         As `StartupData.load` and `Isolate` would.
+
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "const page = (user) => `<h1>${user}</h1>`"})
+    >>> with v8snap.IsolatePool(blob, 2, timeout=2) as pool, pool.context() as ctx:
+    ...     ctx.eval("page('Ada')")
+    '<h1>Ada</h1>'
     """
 
     def __init__(

@@ -59,6 +59,8 @@ class StartupData(_v8.BlobBuffer):
 
     Treat a snapshot as code: starting from one that somebody else can write is running their code.
 
+    See V8's ``include/v8-snapshot.h``.
+
     Parameters
     ----------
     raw : bytes-like
@@ -69,7 +71,13 @@ class StartupData(_v8.BlobBuffer):
     SnapshotCorruptError
         Where the bytes can't be a whole V8 snapshot.
 
-    See V8's ``include/v8-snapshot.h``.
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "var answer = 42"})
+    >>> [script["name"] for script in blob.scripts]
+    ['app.js']
+    >>> blob.context_count
+    1
     """
 
     def __init__(self, raw: bytes | bytearray | memoryview) -> None:

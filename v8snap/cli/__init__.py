@@ -29,14 +29,14 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever goes wrong is shown as a user can read it, and becomes the exit code."""
-        from v8snap.cli import failures
-
         try:
+            from v8snap.cli import failures
+
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click has its own way with them
         except KeyboardInterrupt:
-            sys.exit(failures.INTERRUPTED)
+            sys.exit(130)
         except Exception as error:
             if ctx.params["traceback"]:
                 raise

@@ -8,13 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from v8snap import errors
 from v8snap.cli import failures
-from v8snap.cli.common import FILE, host_option, json_option, print_json, read_key, timeout_option
+from v8snap.cli.common import (
+    FILE,
+    WARM_UP,
+    check_folder,
+    counted,
+    host_option,
+    json_option,
+    print_json,
+    read_key,
+    script_named,
+    timeout_option,
+)
+from v8snap.cli.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["command"]
 
@@ -46,6 +58,14 @@ def _contexts(ctx: click.Context, parameter: click.Parameter, values: tuple[str,
     help="An added context and a script that runs in it; again with the same name for more scripts.",
 )
 @click.option("--module", "-m", "modules", multiple=True, type=FILE, help="An ES module; they may import one another.")
+@click.option(
+    "--context-module",
+    "context_modules",
+    multiple=True,
+    metavar="NAME=FILE",
+    callback=_contexts,
+    help="An ES module of an added context.",
+)
 @host_option("A host object that the scripts find: console, timers, encoding, url, ...")
 @click.option(
     "--external", multiple=True, metavar="NAME", help="A global function that whoever loads the snapshot brings along."
@@ -63,6 +83,7 @@ def command(
     warmup: Path | None,
     contexts: dict[str, list[Path]],
     modules: tuple[Path, ...],
+    context_modules: dict[str, list[Path]],
     host: tuple[str, ...],
     external: tuple[str, ...],
     clear: bool,
@@ -79,20 +100,27 @@ def command(
 
     Example: v8snap build lib.js app.js -o app.v8snap --warmup calls.js --host console
     """
-    if not scripts and not modules and not contexts:
+    if not (scripts or modules or contexts or context_modules):
         raise click.UsageError("give scripts, --module or --context")
     key = read_key(key_file)
+    check_folder(output)
     import v8snap
+    from v8snap import builder
 
     code = v8snap.FunctionCodeHandling.CLEAR if clear else v8snap.FunctionCodeHandling.KEEP
     began = time.monotonic()
-    files = len(scripts) + len(modules) + sum(map(len, contexts.values()))
-    with _progress(files + 2 + (warmup is not None)) as on_phase:  # create, load
+    files = len(scripts) + len(modules) + sum(map(len, (*contexts.values(), *context_modules.values())))
+    with (
+        script_named({WARM_UP: warmup}),
+        _modules_named(),
+        progress(files + 2 + (warmup is not None)) as on_phase,
+    ):  # create, load
         blob = v8snap.build(
             scripts,
-            warmup=None if warmup is None else warmup.read_text(encoding="utf-8"),
+            warmup=None if warmup is None else builder.read_source(warmup),
             modules=modules,
             contexts=contexts,
+            context_modules=context_modules,
             function_code=code,
             external_references=external,
             host=host,
@@ -117,22 +145,14 @@ def command(
     if as_json:
         print_json(facts)
     else:
-        click.echo(f"{output}: {len(blob):,} bytes of {len(blob.scripts)} scripts in {seconds:.1f} s", err=True)
+        made_of = counted(len(blob.scripts), "script")
+        click.echo(f"{failures.printable(str(output))}: {len(blob):,} bytes of {made_of} in {seconds:.1f} s", err=True)
 
 
 @contextlib.contextmanager
-def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal; what is given takes each phase."""
-    console = failures.console()
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("start", total=steps)
-        begun: list[str] = []
-
-        def on_phase(phase: str) -> None:
-            if begun and phase == begun[0]:
-                begun.clear()  # it is built once more, under another seed
-            progress.update(task, description=failures.printable(phase), completed=min(len(begun), steps))
-            begun.append(phase)
-
-        yield on_phase
+def _modules_named() -> Iterator[None]:
+    """Say how a module is given where one is missing."""
+    try:
+        yield
+    except errors.ModuleResolveError as error:
+        raise errors.V8SnapError(f"{error}; give each module by --module, or by --context-module") from error

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from v8snap import file_format
+from v8snap import errors, file_format
 from v8snap.host import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from click.shell_completion import CompletionItem
 
@@ -21,18 +24,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE",
+    "WARM_UP",
+    "check_folder",
     "context_option",
+    "counted",
     "echo",
     "host_option",
     "json_option",
     "key_option",
     "load",
     "print_json",
+    "script_named",
     "snapshot_argument",
     "timeout_option",
 ]
 
 Command = TypeVar("Command", bound="Callable[..., Any]")
+
+#: What `v8snap.build` calls a warm-up.
+WARM_UP = "<warmup>"
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -75,6 +85,36 @@ def read_key(path: Path | None) -> bytes | None:
     return key
 
 
+@contextlib.contextmanager
+def script_named(files: dict[str, Path | None]) -> Iterator[None]:
+    """Have errors say the file of a script that runs under another name; None where there is no such script."""
+    try:
+        yield
+    except errors.JSError as error:
+        for name, path in files.items():
+            if path is None:
+                continue
+            if error.script_name == name:
+                error.script_name = path.name
+            error.stack = error.stack.replace(f"{name}:", f"{path.name}:")
+            if name in error._map_urls:
+                error._map_urls[path.name] = error._map_urls.pop(name)
+        raise
+
+
+def check_folder(path: Path) -> None:
+    """Raise OSError where a file can't be written to `path`: before the work, not after it."""
+    folder = Path(os.path.realpath(path)).parent
+    problem = errno.EACCES if folder.is_dir() else errno.ENOENT
+    if problem == errno.ENOENT or not os.access(folder, os.W_OK | os.X_OK):
+        raise OSError(problem, os.strerror(problem), str(folder))
+
+
+def counted(number: int, noun: str) -> str:
+    """A number and what it counts."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def load(path: Path, key_file: Path | None) -> StartupData:
     """A snapshot's file, checked; raises as `StartupData.load`."""
     from v8snap.startup_data import StartupData
@@ -85,6 +125,8 @@ def load(path: Path, key_file: Path | None) -> StartupData:
 def echo(text: str, *, error: bool = False) -> None:
     """Write a line of JavaScript's: lone surrogates, which no encoding has, as replacement characters."""
     stream = sys.stderr if error else sys.stdout
+    if stream is None:  # closed by whoever started this
+        return
     encoding = stream.encoding or "utf-8"
     click.echo(text.encode(encoding, "replace").decode(encoding), file=stream)
 

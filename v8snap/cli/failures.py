@@ -24,10 +24,13 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.SnapshotSignatureError, SIGNATURE),
     (errors.V8SnapError, FAILED),  # some are an OSError, too
     (OSError, FILE),
+    (UnicodeDecodeError, FILE),  # a script that isn't UTF-8
 )
 #: Most characters of a source line that are shown: bundles are one line.
 MOST_OF_A_LINE = 100
 MOST_CAUSES = 10
+#: Names of scripts of v8snap's own, whose source nobody wants to see.
+OURS = ("v8snap:", "<v8snap>")
 MOST_PATHS = 20
 #: What a terminal would take for a command of its own.
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -68,7 +71,7 @@ def _lines(error: BaseException) -> Iterator[tuple[str, str]]:
         yield f"this needs {error.name}: pip install 'v8snap[cli]'", "red"
     elif isinstance(error, OSError) and error.strerror:
         yield f"{error.filename}: {error.strerror}" if error.filename else error.strerror, "red"
-    elif isinstance(error, ValueError | ImportError) or type(error).__module__.startswith("v8snap."):
+    elif isinstance(error, UnicodeDecodeError | ImportError) or type(error).__module__.startswith("v8snap."):
         yield str(error), "red"
     else:
         yield f"{type(error).__name__}: {error}", "red"
@@ -77,7 +80,7 @@ def _lines(error: BaseException) -> Iterator[tuple[str, str]]:
 def _javascript(error: errors.JSError) -> Iterator[tuple[str, str]]:
     place = error.original or (error.script_name, error.line, error.column, error.source_line)
     name, line, column, source_line = place
-    if name and line:
+    if name and line and not name.startswith(OURS):
         yield f"{name}:{line}:{column}", "bold"
         if source_line.strip():
             shown, caret = excerpt(source_line, column)

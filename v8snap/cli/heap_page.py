@@ -24,15 +24,19 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top;
   overflow-wrap: anywhere }
 td.number, th.number { text-align: right; white-space: nowrap }
-.map { position: relative; width: 100%; aspect-ratio: 16 / 9 }
+.map { position: relative; width: 100%; aspect-ratio: 16 / 9; margin-bottom: 1rem }
 .kind, .tile { position: absolute; box-sizing: border-box; overflow: hidden; border: 1px solid var(--page) }
-.tile { background: hsl(var(--hue) 45% var(--tile-light)); font-size: 11px; line-height: 1.2; padding: 1px 3px }
+.tile { background: hsl(var(--hue) 45% var(--tile-light)); font-size: 11px; line-height: 1.2; container-type: size }
+.tile > span { display: block; padding: 1px 3px; overflow-wrap: anywhere }
+@container (max-width: 42px) or (max-height: 14px) { .tile > span { display: none } }
 .tile:hover { outline: 2px solid var(--text); outline-offset: -2px }
 .kind > b { position: absolute; inset: 0 0 auto 0; height: 16px; padding: 0 3px; font-size: 12px; line-height: 16px;
   white-space: nowrap }
 .kind > div { position: absolute; inset: 16px 0 0 0 }
 .quiet { color: var(--quiet) }
 """
+#: How V8 calls what is its own: there is no room for it in the map.
+V8S = "system / "
 HUES = (210, 30, 130, 280, 0, 175, 55, 330)
 #: The map's width as a multiple of its height.
 SHAPE = 16 / 9
@@ -89,11 +93,12 @@ def _map(kinds: Sequence[dict[str, Any]]) -> str:
         hue = HUES[number % len(HUES)]
         shape = SHAPE * place[2] / place[3]
         parts.append(f'<div class="kind" style="{_style(place)};--hue:{hue}"><b>{html.escape(kind["kind"])}</b><div>')
-        entries = kind["names"]
+        entries = sorted(kind["names"], key=lambda entry: -entry["bytes"])
         for entry, tile in zip(entries, treemap([entry["bytes"] for entry in entries], shape), strict=True):
             name = html.escape(_name(entry))
             title = f"{name}: {entry['bytes']:,} bytes, {entry['count']:,}"
-            parts.append(f'<div class="tile" style="{_style(tile)}" title="{title}">{name}</div>')
+            label = name.removeprefix(V8S)
+            parts.append(f'<div class="tile" style="{_style(tile)}" title="{title}"><span>{label}</span></div>')
         parts.append("</div></div>")
     return "\n".join([*parts, "</div>"])
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from v8snap import errors
 from v8snap.cli import failures
-from v8snap.cli.common import json_option, key_option, load, print_json, snapshot_argument
+from v8snap.cli.common import check_folder, json_option, key_option, load, print_json, snapshot_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,8 @@ def command(snapshot: Path, heap: bool, top: int, html: Path | None, key_file: P
     """
     from v8snap.cli.facts import facts_of
 
+    if html is not None:
+        check_folder(html)
     blob = load(snapshot, key_file)
     facts = {"path": str(snapshot), **facts_of(blob), "heap": _heap(blob) if heap else None}
     if html is not None:

@@ -20,6 +20,7 @@ from v8snap.cli.common import (
     snapshot_argument,
     timeout_option,
 )
+from v8snap.cli.event_loop import event_loop
 from v8snap.cli.session import Session, externals_option, opened
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ __all__ = ["command"]
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
 @click.option("--eval", "-e", "expression", metavar="EXPR", help="JavaScript, whose value is printed.")
 @context_option
-@host_option("A host object that is not in the snapshot, such as timers. The console is always there.")
+@host_option("A host object that is not in the snapshot, besides the console and timers, which are always there.")
 @externals_option
 @timeout_option
 @key_option
@@ -52,7 +53,7 @@ def command(
     """Start from a snapshot and run JavaScript in it: a FILE, - for standard input, or an expression.
 
     The value of an expression is printed, that of a promise once it is settled; undefined isn't. await may stand at the
-    top level. The console writes to standard output and standard error.
+    top level, and functions of Python may be async. The console writes to standard output and standard error.
 
     Example: v8snap run app.v8snap -e "render({user: 'Ada'})"
     """
@@ -61,13 +62,16 @@ def command(
     if as_json and expression is None:
         raise click.UsageError("--json prints the value of -e EXPR")
     blob = load(snapshot, key_file)
-    with opened(blob, context=context, host=host, externals=externals, timeout=timeout) as session:
+    with (
+        event_loop() as loop,
+        opened(loop, blob, context=context, host=host, externals=externals, timeout=timeout) as session,
+    ):
         if expression is None:
             assert file is not None
             name, source = _read(file)
-            session.settled(session.evaluate(source, name))
+            loop.run(loop.settled(session, source, name))
         else:
-            value = session.settled(session.evaluate(expression, "<eval>"))
+            value = loop.run(loop.settled(session, expression, "<eval>"))
             _print(session, value, as_json)
     for error in session.rejections:
         failures.show(error)
@@ -77,8 +81,12 @@ def command(
 def _read(file: Path) -> tuple[str, str]:
     """Name and source."""
     if str(file) == "-":
+        if sys.stdin is None:
+            raise click.UsageError("standard input is closed")
         return "<stdin>", sys.stdin.read()
-    return file.name, file.read_text(encoding="utf-8")
+    from v8snap.builder import read_source
+
+    return file.name, read_source(file)
 
 
 def _print(session: Session, value: Any, as_json: bool) -> None:

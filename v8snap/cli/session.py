@@ -18,6 +18,8 @@ from v8snap.cli.common import echo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from v8snap.cli.event_loop import EventLoop
+
 __all__ = ["Session", "externals_option", "opened"]
 
 #: Levels of the console that Node.js, too, writes to standard error.
@@ -83,25 +85,23 @@ class Session:
         """The value of JavaScript; ``await`` may stand at its top level. Raises as `Context.eval`."""
         with self._places_as_typed():
             if not top_level_await.is_used(self.context, source):
-                return self.context.eval(source, name)
+                return self._evaluate_script(source, name)
             self._wrapped.add(name)
             return self.context.eval(top_level_await.wrapped(self.context, source), name)
+
+    def _evaluate_script(self, source: str, name: str) -> Any:
+        try:
+            return self.context.eval(source, name)
+        except v8snap.JSError as error:
+            # V8 complains of the `await`, while it is something else that is wrong.
+            found = top_level_await.complaint(self.context, source, name) if _is_about_await(error) else None
+            raise found or error from None
 
     async def evaluate_async(self, source: str, name: str) -> Any:
         """The same on an asyncio loop, waiting for what is awaited at the top level."""
         value = self.evaluate(source, name)
         with self._places_as_typed():
             return await value if name in self._wrapped else value
-
-    def settled(self, value: Any) -> Any:
-        """What a promise came to; anything else as it is. Timers and all that waits run before."""
-        with self._places_as_typed():
-            self.context.run_until_idle()
-            if not isinstance(value, v8snap.JSPromise):
-                return value
-            if value.state == "pending":
-                raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
-            return value.result()
 
     @contextlib.contextmanager
     def _places_as_typed(self) -> Iterator[None]:
@@ -126,8 +126,13 @@ class Session:
         return str(self.context._call_host("inspect")(value))
 
 
+def _is_about_await(error: v8snap.JSError) -> bool:
+    return error.name == "SyntaxError" and error.message.startswith("await is only valid")
+
+
 @contextlib.contextmanager
 def opened(
+    loop: EventLoop,
     blob: v8snap.StartupData,
     *,
     context: str | None = None,
@@ -136,13 +141,20 @@ def opened(
     timeout: float | None = None,
     console: Callable[[str, str], object] = write_console,
 ) -> Iterator[Session]:
-    """Start an isolate from a snapshot, with a context that has a console. Raises as `Isolate`."""
+    """Start an isolate from a snapshot, with a context that has a console and timers. Raises as `Isolate`."""
     functions = {name: _missing(name) for name in blob.external_references} | (externals or {})
     with v8snap.Isolate(blob, external_references=functions, timeout=timeout, console=console) as isolate:
-        session = Session(isolate.new_context(context, host=host))
-        if not _has_own_console(session.context):
-            isolate._add_host(session.context, ["console"])
-        yield session
+        yield loop.run(_session(isolate, context, host))
+
+
+async def _session(isolate: v8snap.Isolate, which: str | None, host: Iterable[str]) -> Session:
+    """On the loop: timers that wait in the snapshot belong to the loop that runs when the context is made."""
+    session = Session(isolate.new_context(which, host=host))
+    if not _has_own_console(session.context):
+        isolate._add_host(session.context, ["console"])
+    if not _has_own_timers(session.context):
+        isolate._add_host(session.context, ["timers"])
+    return session
 
 
 def _has_own_console(context: v8snap.Context) -> bool:
@@ -152,3 +164,9 @@ def _has_own_console(context: v8snap.Context) -> bool:
     except v8snap.JSError:  # something else than an ordinary console
         return True
     return "[native code]" not in is_v8s
+
+
+def _has_own_timers(context: v8snap.Context) -> bool:
+    """Whether the snapshot has timers of any kind."""
+    names = "['setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask']"
+    return bool(context.eval(f"{names}.some((name) => name in globalThis)", "<v8snap>"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from v8snap._v8 import Context
 
-__all__ = ["declared_names", "is_used", "unwrap_places", "wrapped"]
+__all__ = ["complaint", "declared_names", "is_used", "unwrap_places", "wrapped"]
 
 WORD = re.compile(r"[A-Za-z_$\u0080-\U0010ffff][\w$]*")
 AWAIT = re.compile(r"\bawait\b")
@@ -52,6 +52,20 @@ def wrapped(context: Context, source: str) -> str:
     # Refused where a name is taken by `let`, `const` or `class`, which would hide the accessor.
     check = f"(0, eval)('var {', '.join(names)}'); " if names else ""
     return f"{check}(async () => {{{accessors}\n{_with_result(context, source)}\n}})()"
+
+
+def complaint(context: Context, source: str, name: str) -> JSError | None:
+    """What V8 has against a source where ``await`` may stand; None if nothing."""
+    try:
+        context.compile(f"(async () => {{\n{source}\n}})", name)
+    except JSError as error:
+        unwrap_places(error, name)
+        lines = source.split("\n")
+        if error.line > len(lines):
+            error.message, error.stack = "Unexpected end of input", ""
+            error.line, error.column, error.source_line = len(lines), len(lines[-1]) + 1, lines[-1]
+        return error
+    return None
 
 
 def unwrap_places(error: JSError, name: str) -> None:

@@ -10,7 +10,7 @@ import click
 import v8snap
 from v8snap import errors
 from v8snap.cli import failures
-from v8snap.cli.common import json_option, key_option, load, print_json, snapshot_argument
+from v8snap.cli.common import counted, json_option, key_option, load, print_json, snapshot_argument
 
 __all__ = ["command"]
 
@@ -47,7 +47,8 @@ def command(snapshot: Path, timeout: float, key_file: Path | None, as_json: bool
     if as_json:
         print_json({"path": str(snapshot), "ok": True, "contexts": blob.context_count, "v8_version": blob.v8_version})
     else:
-        click.echo(f"{snapshot}: whole, and V8 {blob.v8_version} loads its {blob.context_count} contexts")
+        contexts = counted(blob.context_count, "context")
+        click.echo(f"{failures.printable(str(snapshot))}: whole, and V8 {blob.v8_version} loads its {contexts}")
 
 
 def _verify(blob: v8snap.StartupData, timeout: float) -> None:

@@ -259,7 +259,7 @@ class FromBuffer {
       rows = view.shape[i] > kMostRows ? kMostRows + 1 : rows * view.shape[i];
       if (rows > kMostRows) throw Error(ErrorCode::kConversion, "the buffer has too many rows, each an array");
     }
-    if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), &view, view.len, 'C'));
+    if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), const_cast<Py_buffer*>(&view), view.len, 'C'));
   }
 
   v8::Local<v8::Value> convert(int dimension = 0, size_t offset = 0) {

@@ -6,7 +6,7 @@
 namespace v8snap {
 
 ContextImpl::ContextImpl(IsolateImpl& isolate, v8::Local<v8::Context> context)
-    : isolate_(isolate), slot_(new Slot(isolate, this, LiveKind::kContext)) {
+    : isolate_(isolate), slot_(new Slot(isolate, this, LiveKind::kContext)), number_(isolate.next_context++) {
   slot_->context_handle.Reset(isolate.v8, context);
 }
 
@@ -56,6 +56,8 @@ void ContextImpl::close() {
   Entry entry(isolate_);
   isolate_.report_rejections_now(true);
   if (slot_->closed) return;  // by what was told of them
+  // What it has left to do is not for the time of other contexts: V8 drops the jobs of one that is detached.
+  slot_->context_handle.Get(isolate_.v8)->DetachGlobal();
   isolate_.close_slots(this);
   // Half of what a context costs is collected only once V8 knows that it is gone.
   compat::context_disposed(isolate_.v8);

@@ -221,7 +221,7 @@ class IsolateImpl final : public Isolate {
   std::atomic<StopReason> last_stop{StopReason::kNone};
   PyObject* pending_exception = nullptr;  // owned; e.g. KeyboardInterrupt on its way out
 
-  std::unordered_map<PyObject*, std::unique_ptr<PythonFunction>> functions;
+  std::unordered_map<FunctionKey, std::unique_ptr<PythonFunction>, FunctionKeyHash> functions;
   // Some of `callables`, borrowed, each in the place that its id gives.
   struct KnownCallable {
     long id = 0;
@@ -231,6 +231,7 @@ class IsolateImpl final : public Isolate {
   std::vector<PythonFunction*> dead_functions;
   std::vector<std::unique_ptr<ThrownException>> thrown;
   long next_id = 1;
+  long next_context = 1;
   // A creator's, see find_heap_obstacles().
   std::vector<v8::Global<v8::UnboundScript>> scripts;
   // Names of external references that went into a creator's heap.
@@ -294,6 +295,8 @@ class ContextImpl final : public Context {
   // Inside an Entry. Throws kClosed.
   v8::Local<v8::Context> local() const;
   bool is(v8::Local<v8::Context> other) const { return slot_->context_handle == other; }
+  // Of no other context of its isolate, now or later.
+  long number() const { return number_; }
   // (object, key, value) => { object[key] = value }, in strict mode.
   v8::Local<v8::Function> strict_set();
   // Calls JavaScript that does nothing, so that V8 looks whether it is to stop. It dies of a stop that comes between
@@ -306,6 +309,7 @@ class ContextImpl final : public Context {
   IsolateImpl& isolate_;
   PyObject* owner_ = nullptr;
   Slot* slot_;
+  const long number_;
 };
 
 // One visit of this thread to a context: its isolate entered, its scope open.

@@ -294,7 +294,7 @@ void IsolateImpl::drain() noexcept {
   std::vector<long> ids;
   for (PythonFunction* function : std::exchange(dead_functions, {})) {
     ids.push_back(function->id);
-    functions.erase(function->callable);
+    functions.erase(function->key);
   }
   // Exceptions whose errors are gone can go as well.
   auto gone = std::partition(thrown.begin(), thrown.end(), [](const auto& each) { return !each->error.IsEmpty(); });
@@ -434,7 +434,7 @@ bool IsolateImpl::run_pending_tasks(double timeout) {
     const PyRef kept = PyRef::borrow(context->owner());
     const auto run_all = [this] {
       run_tasks();
-      v8->PerformMicrotaskCheckpoint();
+      if (stop_reason == StopReason::kNone) v8->PerformMicrotaskCheckpoint();
     };
     run_queued_js(*context, run_all, timeout);
   }
@@ -453,7 +453,8 @@ int IsolateImpl::run_tasks() {
   task_calls = 0;
   v8->AddBeforeCallEnteredCallback(count_call);
   v8->AddMessageListener(report_unraisable);  // none may be there when a blob is made
-  while (v8::platform::PumpMessageLoop(v8_platform(), v8)) {
+  // A stop is for all of them: V8 forgets it with the first that it ends.
+  while (stop_reason == StopReason::kNone && v8::platform::PumpMessageLoop(v8_platform(), v8)) {
   }
   v8->RemoveMessageListeners(report_unraisable);
   v8->RemoveBeforeCallEnteredCallback(count_call);

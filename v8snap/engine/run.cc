@@ -246,7 +246,7 @@ bool is_refused_buffer(const Described& described) {
          described.summary.find("allocation failed") != std::string::npos;
 }
 
-// Where in JavaScript a Python exception passed by, as a note of the exception's.
+// Where in JavaScript a Python exception passed by, as a note of the exception's. Python 3.10 has no add_note().
 void note_javascript_stack(ContextImpl& context, PyObject* exception, v8::Local<v8::Value> error) {
   if (!error->IsNativeError() || PyObject_IsInstance(exception, proxy_hooks().js_error) == 1) return;
   const std::string stack = text_from(context.isolate().v8, property(context, error.As<v8::Object>(), "stack"));
@@ -256,7 +256,11 @@ void note_javascript_stack(ContextImpl& context, PyObject* exception, v8::Local<
   PyRef notes(PyObject_GetAttrString(exception, "__notes__"));
   if (notes && PySequence_Check(notes.get()) && PySequence_Contains(notes.get(), note.get()) == 1) return;
   PyErr_Clear();
-  PyRef done(PyObject_CallMethod(exception, "add_note", "O", note.get()));
+  if (!notes) {
+    notes = checked(PyList_New(0));
+    PyObject_SetAttrString(exception, "__notes__", notes.get());
+  }
+  if (PyList_Check(notes.get())) PyList_Append(notes.get(), note.get());
   PyErr_Clear();
 }
 

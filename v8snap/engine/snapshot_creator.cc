@@ -257,7 +257,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     int calls = 0;
     run_queued_js(anchor, [this, &calls] {
       calls = isolate_.run_tasks();
-      isolate_.v8->PerformMicrotaskCheckpoint();
+      if (isolate_.stop_reason == StopReason::kNone) isolate_.v8->PerformMicrotaskCheckpoint();
     });
     return calls;
   }

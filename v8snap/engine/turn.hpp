@@ -19,7 +19,7 @@ class Turn {
   // Whether take() would not wait.
   bool is_free() const { return owner() == 0 && !reserved_; }
 
-  // Throws PythonError where a signal's handler raises while it waits.
+  // Throws PythonError where a signal's handler raises while it waits, and Error where it would wait for itself.
   void take(unsigned long thread) {
     if (!is_free()) wait(thread);
     owner_.store(thread, std::memory_order_release);

@@ -155,6 +155,11 @@ class Timers:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def seconds_left(self) -> float:
+        """Until the first is due; infinity where there is none."""
+        with self._changed:
+            return min((queue.seconds_left() for queue in self._queues.values()), default=float("inf"))
+
     def close(self) -> None:
         """Drop all, for good."""
         with self._changed:
