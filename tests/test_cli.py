@@ -18,6 +18,7 @@ from click.testing import CliRunner
 import v8snap
 from v8snap import cli
 from v8snap.cli import failures
+from v8snap.interactive import error_lines
 
 APP = """\
 const greet = (name) => `Hello, ${name}!`
@@ -329,7 +330,7 @@ def test_causes_are_shown(app):
     done = v8snap_("run", app, "-e", "throw new Error('outer', {cause: new RangeError('inner')})", code=1)
     assert "caused by RangeError: inner" in done.stderr
     circle = "const e = new Error('x'); e.cause = e; throw e"
-    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= failures.MOST_CAUSES
+    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= error_lines.MOST_CAUSES
 
 
 def test_a_promise_that_never_settles_is_an_error(app):
@@ -357,9 +358,9 @@ def test_an_error_can_not_move_the_cursor(app):
 def test_the_caret_is_below_the_column(line, column, shown, marked):
     from rich.cells import cell_len
 
-    text, caret = failures.excerpt(line, column)
+    text, caret = error_lines.excerpt(line, column)
     assert shown is None or text == shown
-    assert cell_len(text) <= failures.MOST_OF_A_LINE + 2
+    assert cell_len(text) <= error_lines.MOST_OF_A_LINE + 2
     assert caret.endswith("^")
     indent = caret[:-1]
     place = 0

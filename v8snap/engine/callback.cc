@@ -158,15 +158,36 @@ class PythonArguments {
   std::vector<PyObject*> many_;
 };
 
+// The context of the function that is called, as the isolate's current one. It may be another than the run's: that of a
+// microtask, or of a function that was handed over. What is made for one must not be of the other.
+class OwnContext {
+ public:
+  explicit OwnContext(IsolateImpl& isolate) : isolate_(isolate), outer_(isolate.current) {
+    if (outer_ == nullptr) return;
+    v8::Local<v8::Context> own = isolate.v8->GetCurrentContext();
+    if (outer_->is(own)) return;
+    ContextImpl* found = isolate.context_of(own);
+    PyObject* owner = found == nullptr ? nullptr : found->owner();
+    const bool alive = owner != nullptr && Py_REFCNT(owner) > 0;  // not one that is being deallocated
+    if (alive) kept_ = PyRef::borrow(owner);
+    isolate.current = alive ? found : nullptr;
+  }
+  ~OwnContext() { isolate_.current = outer_; }
+  OwnContext(const OwnContext&) = delete;
+
+ private:
+  IsolateImpl& isolate_;
+  ContextImpl* const outer_;
+  PyRef kept_;
+};
+
 void call_python(IsolateImpl& isolate, const v8::FunctionCallbackInfo<v8::Value>& info) {
   if (isolate.current == nullptr) {
-    isolate.v8->ThrowException(
-        v8::Exception::Error(message_from(isolate.v8, "Python functions can't be called from here")));
+    isolate.v8->ThrowException(v8::Exception::Error(
+        message_from(isolate.v8, "Python functions can't be called from here, or their context is closed")));
     return;
   }
   ContextImpl& context = *isolate.current;
-  // A microtask may be another context's: what is made here is `context`'s all the same.
-  if (isolate.is_creator && !context.is(isolate.v8->GetCurrentContext())) isolate.contexts_mixed = true;
   PyRef callable = callable_for(isolate, info.Data());
   if (!callable) {
     isolate.v8->ThrowException(v8::Exception::ReferenceError(message_from(
@@ -239,6 +260,7 @@ void python_callback(const v8::FunctionCallbackInfo<v8::Value>& info) {
     return;
   }
   PythonScope python(isolate);
+  const OwnContext own(isolate);
   bool thrown = false;
   // V8's frames are below: nothing may be thrown through them.
   try {
@@ -262,10 +284,11 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
   const auto is_there = [&isolate](auto record) {
     return record != isolate.functions.end() && !record->second->function.IsEmpty();
   };
-  auto known = isolate.functions.find(callable);
+  const FunctionKey key{callable, context.number()};
+  auto known = isolate.functions.find(key);
   if (is_there(known)) return known->second->function.Get(isolate.v8);
   v8::Local<v8::String> name = name_of(context, callable);
-  known = isolate.functions.find(callable);  // asking for its name may have made it
+  known = isolate.functions.find(key);  // asking for its name may have made it
   if (is_there(known)) return known->second->function.Get(isolate.v8);
   if (known != isolate.functions.end()) {
     // The function was collected a moment ago and is yet to be drained: its record serves again.
@@ -275,9 +298,9 @@ v8::Local<v8::Function> function_from_callable(ContextImpl& context, PyObject* c
     auto record = std::make_unique<PythonFunction>();
     record->isolate = &isolate;
     record->id = isolate.next_id++;
-    record->callable = callable;
+    record->key = key;
     isolate.keep(record->id, callable);
-    known = isolate.functions.emplace(callable, std::move(record)).first;
+    known = isolate.functions.emplace(key, std::move(record)).first;
   }
   PythonFunction* record = known->second.get();
   if (!context.closed()) context.strict_set();  // for notice_stop()

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -35,11 +36,23 @@ struct Slot {
   void reset();
 };
 
+// What JavaScript function a Python callable is: each context has its own, or one could change what another calls.
+struct FunctionKey {
+  PyObject* callable;
+  long context;  // its number
+  bool operator==(const FunctionKey& other) const { return callable == other.callable && context == other.context; }
+};
+struct FunctionKeyHash {
+  size_t operator()(const FunctionKey& key) const {
+    return std::hash<PyObject*>()(key.callable) ^ (static_cast<size_t>(key.context) << 1);
+  }
+};
+
 // A Python function in JavaScript's hands: the id finds the callable, the weak handle the function.
 struct PythonFunction {
   IsolateImpl* isolate;
   long id;
-  PyObject* callable;  // borrowed: the isolate's `callables` owns it, under `id`
+  FunctionKey key;  // its callable is borrowed: the isolate's `callables` owns it, under `id`
   v8::Global<v8::Function> function;
 };
 

@@ -1,0 +1,319 @@
+"""Hostile JavaScript reaches no Python object, and nothing of V8's but its own context, from whatever it is given."""
+
+import asyncio
+import copy
+import datetime
+import functools
+import pickle
+
+import numpy as np
+import pytest
+
+import v8snap
+
+# What can be reached from things through properties, accessors' functions and prototypes, and not from the global
+# object: made before anything else, so that nothing that is replaced later deceives it.
+REACH = """
+globalThis.strangers = (() => {
+  const {ownKeys, getOwnPropertyDescriptor, getPrototypeOf, apply} = Reflect;
+  const {add, has} = Set.prototype, {push, pop} = Array.prototype;
+  const reach = (starts) => {
+    const seen = new Set(), todo = [...starts];
+    while (todo.length > 0) {
+      const thing = todo.pop();
+      if (Object(thing) !== thing || seen.has(thing)) continue;
+      seen.add(thing);
+      todo.push(getPrototypeOf(thing));
+      for (const key of ownKeys(thing)) {
+        let found;
+        try { found = getOwnPropertyDescriptor(thing, key) } catch { continue }
+        if (found) todo.push(found.value, found.get, found.set);
+      }
+    }
+    return seen;
+  };
+  const hidden = [function* () {}, async function* () {}, async () => {}, [][Symbol.iterator](), 'x'.matchAll(/x/g),
+    new Map().entries(), new Set().entries(), ''[Symbol.iterator](), class {}, (function () { return arguments })()];
+  const known = reach([globalThis, ...hidden, ...hidden.map((each) => Object.getPrototypeOf(each))]);
+  return (...things) => [...reach(things)].filter((each) => !known.has(each));
+})();
+"""
+
+
+class Callable:
+    """Has more to find than a function."""
+
+    secret = "secret"
+
+    def __init__(self):
+        self.inside = [1]
+
+    def __call__(self, *arguments):
+        return len(arguments)
+
+    def method(self):
+        return self.inside
+
+
+CALLABLES = {
+    "function": lambda: lambda: 1,
+    "built-in": lambda: print,
+    "bound method": lambda: Callable().method,
+    "class": lambda: Callable,
+    "instance": Callable,
+    "partial": lambda: functools.partial(Callable(), 1),
+    "async function": lambda: asyncio.sleep,
+    "generator function": lambda: lambda: (yield),
+    "method of a built-in": lambda: {"secret": 1}.get,
+    "type": lambda: type,
+    "exception class": lambda: ValueError,
+    "eval": lambda: eval,
+}
+
+
+@pytest.fixture
+def hostile(ctx):
+    ctx.eval(REACH)
+    return ctx
+
+
+@pytest.mark.parametrize("kind", CALLABLES)
+def test_from_a_callable_nothing_but_a_function(hostile, kind):
+    hostile.globals["f"] = CALLABLES[kind]()
+    assert hostile.eval("const found = strangers(f); found.length === 1 && found[0] === f")
+    assert hostile.eval("Reflect.ownKeys(f).sort().join()") == "length,name"
+    assert hostile.eval("Object.getPrototypeOf(f) === Function.prototype && f.prototype === undefined")
+    for name in (
+        "__class__",
+        "__globals__",
+        "__self__",
+        "__code__",
+        "__dict__",
+        "__call__",
+        "inside",
+        "secret",
+        "func",
+    ):
+        assert hostile.eval(f"{name!r} in f") is False
+    assert "[native code]" in hostile.eval("Function.prototype.toString.call(f)")
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "new f()",
+        "Reflect.construct(f, [])",
+        "Reflect.construct(Object, [], f)",
+        "class A extends f {}",
+        "new (new Proxy(f, {construct() { return {} }}))()",
+        "new (f.bind())()",
+        "f.caller.name",
+        "f.arguments.length",
+    ],
+)
+def test_a_callable_is_no_constructor(hostile, attempt):
+    calls = []
+    hostile.globals["f"] = lambda *arguments: calls.append(arguments)
+    with pytest.raises(v8snap.JSError) as caught:
+        hostile.eval(attempt)
+    assert caught.value.name == "TypeError"
+    assert calls == []
+
+
+class NamedError(Exception):
+    """Has attributes that must not go along."""
+
+    def __init__(self, text):
+        super().__init__(text)
+        self.secret = Callable()
+        self.add_note("secret note")
+
+
+def test_from_an_exception_nothing_but_an_error(hostile):
+    def fail(how="raised"):
+        try:
+            raise KeyError("secret cause")
+        except KeyError as cause:
+            raise NamedError("told") from (cause if how == "raised" else None)
+
+    async def reject():
+        fail()
+
+    hostile.globals["fail"], hostile.globals["reject"] = fail, reject
+    hostile.globals["convert"] = lambda: object()
+    hostile.eval("const caught = (f) => { try { f() } catch (error) { return error } }")
+    for source in ("caught(fail)", "caught(() => fail('alone'))", "caught(convert)", "caught(() => [1].map(fail))"):
+        assert hostile.eval(f"{{const e = {source}; const found = strangers(e); found.length === 1 && found[0] === e}}")
+        own = hostile.eval(f"JSON.stringify(Object.getOwnPropertyDescriptors({source}))")
+        assert all(word not in own for word in ("secret", ".py", "Traceback", "object at 0x"))
+
+    async def main():
+        return await hostile.eval_async("reject().catch((e) => [strangers(e).length, e.stack, e.message].join('|'))")
+
+    number, stack, message = asyncio.run(main()).split("|")
+    assert (number, message) == ("1", "told")
+    assert ".py" not in stack
+
+
+GIVEN = {
+    "dict": {"a": [1, {"b": None}]},
+    "list": [[], {}],
+    "set": {1, "a"},
+    "bytes": b"secret",
+    "date": datetime.datetime(2020, 1, 1),
+    "array": np.arange(4.0),
+    "matrix": np.ones((2, 2)),
+    "int": 2**70,
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_what_is_given_is_made_of_the_contexts_own(hostile, kind):
+    """Every object of it has a prototype of this context, and holds nothing but data."""
+    hostile.globals["x"] = GIVEN[kind]
+    assert hostile.eval("strangers(x).every((each) => typeof each === 'object')")
+    assert hostile.eval("strangers(x).every((each) => each instanceof Object)")
+    assert hostile.eval("Object(x).constructor.constructor('return this')() === globalThis")
+
+
+CHAINS = {
+    "Function": "Function('return this')()",
+    "a callback's constructor": "f.constructor('return this')()",
+    "a callback's prototype's": "Object.getPrototypeOf(f).constructor('return this')()",
+    "a bound callback's": "f.bind(1).constructor('return this')()",
+    "an error's": "(() => { try { fail() } catch (e) { return e.constructor.constructor('return this')() } })()",
+    "what a callback gave": "give().constructor.constructor('return this')()",
+    "a promise of Python's": "promised().constructor.constructor('return this')()",
+    "a generator's": "Object.getPrototypeOf(function* () {}).constructor('return this')().next().value && this",
+    "a callback as a getter": "Object.defineProperty({}, 'x', {get: f}).x ?? this",
+    "a callback with a hostile this": "f.call(new Proxy({}, {get() { throw 1 }})) ?? this",
+    "a callback as species": "[1].map(f, Object.assign(f, {constructor: {[Symbol.species]: f}})) && this",
+    "eval elsewhere": "(0, eval)('this')",
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_every_way_to_a_global_object_leads_to_ones_own(hostile, chain):
+    async def promised():
+        return None
+
+    def fail():
+        raise ValueError
+
+    hostile.globals["f"] = lambda *arguments: None
+    hostile.globals["fail"], hostile.globals["give"], hostile.globals["promised"] = fail, dict, promised
+
+    async def main():
+        return hostile.eval(f"({CHAINS[chain]}) === globalThis")
+
+    assert asyncio.run(main()) is True
+
+
+def test_nothing_of_a_host_is_global(ctx):
+    """Neither the shell's functions nor Node's nor ours."""
+    names = ctx.eval("Object.getOwnPropertyNames(globalThis).filter((name) => !/^[A-Z]/.test(name)).sort().join()")
+    assert set(names.split(",")) <= {
+        *("console", "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "eval"),
+        *("globalThis", "isFinite", "isNaN", "parseFloat", "parseInt", "undefined", "unescape"),
+    }
+    assert ctx.eval("Object.getOwnPropertySymbols(globalThis).every((each) => each === Symbol.toStringTag)")
+
+
+FRAMES = "Error.prepareStackTrace = (error, frames) => { globalThis.frames = frames; return 'mine' };"
+
+
+def test_stack_frames_lead_nowhere(hostile):
+    """`Error.prepareStackTrace` sees the functions and receivers on the stack: none is of ours, none of Python's."""
+
+    def through(function):
+        return function()
+
+    hostile.globals["through"] = through
+    hostile.eval(FRAMES + "function mine() { return new Error('x').stack } 1")
+    assert hostile.eval("through(() => [1].map(() => mine())[0])") == "mine"
+    hostile.eval("globalThis.kept = {set x(value) { mine() }, get y() { return mine() }}; 1")
+    hostile.globals["kept"]["x"] = 1  # by a function of ours
+    check = """
+        frames.every((frame) => {
+          const own = [frame.getFunction(), frame.getThis()].filter((each) => Object(each) === each);
+          const each = Object.getPrototypeOf(frame).toString.call.bind(Object.getPrototypeOf(frame).toString);
+          const text = [frame.getFileName(), frame.getEvalOrigin(), frame.getScriptNameOrSourceURL(), each(frame)];
+          const mine = (each) => typeof each !== 'function' || each === strangers || /mine\\(\\)/.test(each);
+          return own.every(mine) && !text.join().includes('.py');
+        })
+    """
+    assert hostile.eval(check) is True
+    assert hostile.globals["kept"]["y"] == "mine"
+    assert hostile.eval(check) is True
+    with pytest.raises(v8snap.JSError):
+        hostile.eval("through(() => { mine(); throw new Error('x') })")
+    assert hostile.eval(check) is True
+
+
+def test_the_setter_that_python_goes_through_can_not_be_reached(ctx):
+    ctx.eval(
+        "globalThis.seen = [];"
+        "const look = (f) => { try { seen.push(f.caller) } catch (error) { seen.push(error) } };"
+        "globalThis.o = {set x(value) { look(Object.getOwnPropertyDescriptor(o, 'x').set) },"
+        " get y() { look(Object.getOwnPropertyDescriptor(o, 'y').get); return 1 }}; 1"
+    )
+    ctx.globals["o"]["x"] = 1
+    ctx.globals["o"].x = 1
+    assert ctx.globals["o"]["y"] == 1
+    assert ctx.eval("seen.every((each) => each === null || each instanceof TypeError) && seen.length") == 3
+
+
+def test_python_does_not_ask_javascript_for_its_protocols(ctx):
+    """Else an object could pose as one with an array's memory, or as safe HTML, or say how it is unpickled."""
+    asked = []
+    ctx.globals["asked"] = asked.append
+    posing = ctx.eval(
+        "new Proxy(() => 1, {get(target, name) { asked(String(name)); return () => name }, has() { return true }})"
+    )
+    for name in ("__html__", "__array_interface__", "__array_struct__", "__deepcopy__", "__fspath__", "__wrapped__"):
+        with pytest.raises(AttributeError):
+            getattr(posing, name)
+    with pytest.raises(TypeError):
+        pickle.dumps(posing)
+    with pytest.raises(TypeError):
+        copy.deepcopy(posing)
+    assert not [name for name in asked if name.startswith("__")]
+
+
+POSING = {
+    "a Proxy of a function": "new Proxy(() => 1, {apply() { return 5 }})",
+    "a Proxy of a Proxy": "new Proxy(new Proxy(() => 1, {apply() { return 5 }}), {})",
+    "a bound function": "(function () { return this.n }).bind({n: 5})",
+    "an own call and apply": "Object.assign(() => 5, {call: null, apply: null, bind: null})",
+    "no prototype": "Object.setPrototypeOf(() => 5, null)",
+    "a callback": "f",
+    "a bound callback": "f.bind(null)",
+    "a Proxy of a callback": "new Proxy(f, {})",
+}
+
+
+@pytest.mark.parametrize("kind", POSING)
+def test_functions_of_every_kind_are_called_as_functions(ctx, kind):
+    ctx.globals["f"] = lambda *arguments: 5
+    function = ctx.eval(POSING[kind])
+    assert callable(function)
+    assert function() == 5
+    assert function.call(None) == 5
+    assert ctx.eval("(g) => g()")(function) == 5
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "new Proxy({}, {apply() { return 5 }})",
+        "({call() { return 5 }, apply() { return 5 }})",
+        "Object.setPrototypeOf({}, Function.prototype)",
+        "Object.create(() => 5)",
+        "(() => { const r = Proxy.revocable(() => 5, {}); r.revoke(); return r.proxy })()",
+    ],
+)
+def test_what_only_looks_like_a_function_is_none(ctx, source):
+    thing = ctx.eval(source)
+    with pytest.raises((TypeError, v8snap.JSError)):
+        thing()
+    assert ctx.eval("1 + 1") == 2
