@@ -114,7 +114,15 @@ def test_v8_s_part_alone_is_refused(make_blob):
     blob = make_blob({"long.js": script()})
     raw = bytes(blob)
     size = blob._layout.v8_size
-    for part in (raw[:size], raw[: size + 8], raw[:-1], raw[:-24], raw + b"\0", raw[:size] + raw[-24:]):
+    for part in (
+        raw[:size],
+        raw[: size - 8],
+        raw[: size + 8],
+        raw[:-1],
+        raw[:-24],
+        raw + b"\0",
+        raw[:size] + raw[-24:],
+    ):
         for take in (StartupData, Isolate, lambda data: SnapshotCreator(existing_blob=data)):
             with pytest.raises(v8snap.SnapshotCorruptError):
                 take(part)

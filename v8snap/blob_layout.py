@@ -4,8 +4,9 @@ Source of the first: V8's ``src/snapshot/snapshot.cc`` (``SnapshotImpl``). Two l
 string follows one checksum, from 12 on a second checksum, that of the read-only heap, stands between them. All numbers
 are little-endian 32-bit words; sections are the start-up heap, the read-only heap, the shared heap, then each context.
 
-Long scripts' texts aren't in V8's heap, which refers to them by number (`engine/source_texts.cc`). A blob with such has
-behind V8's part, each text padded to a multiple of 8 bytes like that part itself::
+Long scripts' texts aren't in V8's heap, which refers to them by number (`engine/source_texts.cc`). In a blob with such
+V8's part ends with b"\x89v8part\0", which its checksum covers: V8 ends the process over a part without its texts, and
+so it is known by itself. Behind it, each text padded to a multiple of 8 bytes like that part::
 
     the texts, Latin-1 or UTF-16
     32 bits for each: its size in bytes, 0 where nothing refers to it; the highest bit says that it is UTF-16
@@ -14,8 +15,6 @@ behind V8's part, each text padded to a multiple of 8 bytes like that part itsel
     64 bits: the size of V8's part
     8 bytes: b"\x89texts\n\0"
 
-V8's checksum is changed in such a blob (XOR b"txts"): V8 ends the process over a part without its texts, and so it is
-none that would be taken for a whole one.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ MOST_PADDING = 8
 TEXTS_END = struct.Struct("<IIQ8s")  # number, checksum, size of V8's part, magic number
 TEXTS_MAGIC = b"\x89texts\n\0"
 TEXTS_ALIGNMENT = 8
-TEXTS_MARK = int.from_bytes(b"txts", "little")
+PART_END = b"\x89v8part\0"
 TWO_BYTE = 2**31
 
 
@@ -98,7 +97,8 @@ def read_layout(raw: memoryview) -> BlobLayout:
         Where anything can't be as V8 writes it. The payload's content is not looked at: see `verify_checksum`.
     """
     whole, texts_checksum, v8_size, texts = raw, *_find_texts(raw)
-    raw = whole[:v8_size]
+    raw = whole[: v8_size - len(PART_END)] if texts else whole
+    _require(bytes(raw[-len(PART_END) :]) != PART_END, "the texts of its scripts are missing")
     _require(VERSION_SIZE + 32 < len(raw) <= MOST_BYTES, f"{len(raw)} bytes can't be a V8 snapshot")
     version_at, version = _find_version(raw)
     offsets_at = version_at + VERSION_SIZE
@@ -120,8 +120,7 @@ def read_layout(raw: memoryview) -> BlobLayout:
     sections = {name: (start, end - start) for name, start, end in zip(names, starts[:-1], starts[1:], strict=True)}
     _check_section_heads(raw, list(sections.values())[1:])
     if texts:
-        sections["texts"] = (v8_size, len(whole) - v8_size)
-        checksum ^= TEXTS_MARK
+        sections["texts"] = (len(raw), len(whole) - len(raw))
     return BlobLayout(version, count, rehashable == 1, checksum, 12, sections, v8_size, texts, texts_checksum)
 
 
@@ -137,9 +136,7 @@ def verify_checksum(raw: memoryview, layout: BlobLayout, algorithms: tuple[Calla
         Where none matches.
     """
     covered = raw[layout.checksum_start : layout.v8_size]
-    if not any(layout.checksum == algorithm(covered) for algorithm in algorithms):
-        cut_off = any(layout.checksum ^ TEXTS_MARK == algorithm(covered) for algorithm in algorithms)
-        _require(False, "the texts of its scripts are missing" if cut_off else "V8's checksum doesn't match")
+    _require(any(layout.checksum == algorithm(covered) for algorithm in algorithms), "V8's checksum doesn't match")
     if layout.texts:
         covered = raw[layout.v8_size : len(raw) - TEXTS_END.size + 4]
         found = layout.checksum ^ algorithms[0](covered)
@@ -159,7 +156,9 @@ def _find_texts(raw: memoryview) -> tuple[int, int, list[Text]]:
     number, checksum, v8_size, _ = TEXTS_END.unpack_from(raw, end)
     sizes_at = end - 4 * number
     _require(number > 0 and v8_size < sizes_at, "the texts of its scripts don't fit into it")
-    texts, at = [], _padded(v8_size)
+    _require(v8_size % TEXTS_ALIGNMENT == 0, "the texts of its scripts don't fit into it")
+    _require(bytes(raw[:v8_size][-len(PART_END) :]) == PART_END, "the texts of its scripts don't fit into it")
+    texts, at = [], v8_size
     for (size,) in struct.iter_unpack("<I", raw[sizes_at:end]):
         texts.append(Text(at, size % TWO_BYTE, size >= TWO_BYTE))
         _require(not (texts[-1].two_byte and size % 2), "the text of a script is half a character too long")

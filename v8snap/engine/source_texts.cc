@@ -15,9 +15,10 @@ constexpr size_t kLeastBytes = size_t{16} << 10;  // of a text that is worth a p
 // Of what stands behind V8's blob, see blob_layout.py.
 constexpr size_t kAlignment = 8;
 constexpr uint32_t kTwoByte = uint32_t{1} << 31;
-constexpr char kMagic[] = "\x89texts\n";  // with its zero
-constexpr size_t kChecksumOfBlob = 8;
-constexpr uint32_t kMark = 0x73747874;  // "txts"
+constexpr char kMagic[] = "\x89texts\n";   // with its zero
+constexpr char kPartEnd[] = "\x89v8part";  // with its zero: the end of V8's part
+constexpr size_t kChecksum = 8;            // where V8 has its own
+constexpr size_t kChecksumStart = 12;      // and what that begins to cover
 
 // A text as V8 wants it. Isolates borrow it: when V8 has no use for it any more, that is only noted.
 template <class Base, class Unit>
@@ -43,6 +44,29 @@ template <class Number>
 void put(char** at, Number number) {
   std::memcpy(*at, &number, sizeof number);
   *at += sizeof number;
+}
+
+uint32_t checksum_in(const char* blob) {
+  uint32_t checksum = 0;
+  std::memcpy(&checksum, blob + kChecksum, sizeof checksum);
+  return checksum;
+}
+
+// V8's blob with kPartEnd at its end, and a checksum that covers that: V8 takes no notice of it, and by itself it is
+// known as a part.
+void make_part(char* at, const v8::StartupData& blob) {
+  const auto size = static_cast<size_t>(blob.raw_size);
+  std::memcpy(at, blob.data, size);
+  std::memset(at + size, 0, padded(size) - size);
+  std::memcpy(at + padded(size), kPartEnd, sizeof kPartEnd);
+  const auto* covered = reinterpret_cast<const unsigned char*>(at) + kChecksumStart;
+  for (auto* algorithm : {&adler32_from_zero, &fletcher32}) {
+    if (algorithm(covered, size - kChecksumStart) != checksum_in(at)) continue;
+    const uint32_t checksum = algorithm(covered, padded(size) + sizeof kPartEnd - kChecksumStart);
+    std::memcpy(at + kChecksum, &checksum, sizeof checksum);
+    return;
+  }
+  throw Error(ErrorCode::kInternal, "V8's checksum of its blob is none that v8snap knows");
 }
 
 }  // namespace
@@ -109,19 +133,18 @@ size_t SourceTexts::borrowed_bytes() const {
 }
 
 PyRef SourceTexts::join(const v8::StartupData& blob) const {
-  const auto v8_size = static_cast<size_t>(blob.raw_size);
+  const size_t v8_size = padded(static_cast<size_t>(blob.raw_size)) + sizeof kPartEnd;
   size_t count = texts_.size();
   while (count > 0 && texts_[count - 1].is_free()) --count;
   if (count == 0) return checked(PyBytes_FromStringAndSize(blob.data, blob.raw_size));
   const auto size_of = [](const Text& text) { return text.is_free() ? 0 : text.text.size; };
-  size_t size = padded(v8_size);
+  size_t size = v8_size;
   for (size_t place = 0; place < count; ++place) size += padded(size_of(texts_[place]));
   size += count * sizeof(uint32_t) + 2 * sizeof(uint32_t) + sizeof(uint64_t) + sizeof kMagic;
   PyRef whole = checked(PyBytes_FromStringAndSize(nullptr, static_cast<Py_ssize_t>(size)));
   char* const begin = PyBytes_AS_STRING(whole.get());
-  std::memcpy(begin, blob.data, v8_size);
-  std::memset(begin + v8_size, 0, padded(v8_size) - v8_size);
-  char* at = begin + padded(v8_size);
+  make_part(begin, blob);
+  char* at = begin + v8_size;
   for (size_t place = 0; place < count; ++place) {
     const size_t bytes = size_of(texts_[place]);
     if (bytes > 0) std::memcpy(at, texts_[place].text.data, bytes);
@@ -132,15 +155,10 @@ PyRef SourceTexts::join(const v8::StartupData& blob) const {
     put(&at, static_cast<uint32_t>(size_of(texts_[place])) | (texts_[place].text.two_byte ? kTwoByte : 0));
   }
   put(&at, static_cast<uint32_t>(count));
-  uint32_t checksum = 0;
-  std::memcpy(&checksum, begin + kChecksumOfBlob, sizeof checksum);
   const auto* behind = reinterpret_cast<unsigned char*>(begin + v8_size);
-  put(&at, checksum ^ adler32_from_zero(behind, static_cast<size_t>(at - begin) - v8_size));
+  put(&at, checksum_in(begin) ^ adler32_from_zero(behind, static_cast<size_t>(at - begin) - v8_size));
   put(&at, static_cast<uint64_t>(v8_size));
   std::memcpy(at, kMagic, sizeof kMagic);
-  // Without its texts V8's blob is of no use, and deadly: its checksum shall not match then.
-  checksum ^= kMark;
-  std::memcpy(begin + kChecksumOfBlob, &checksum, sizeof checksum);
   return whole;
 }
 
