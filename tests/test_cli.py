@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -44,10 +45,19 @@ def v8snap_(*arguments, code=0, **options):
     return done
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A snapshot's file, built once."""
+    path = tmp_path_factory.mktemp("built") / "app.v8snap"
+    v8snap.build({"app.js": APP}).save(path)
+    return path
+
+
 @pytest.fixture
-def app(write):
+def app(write, built):
+    """It and its source, in the current folder."""
     write(app=APP)
-    v8snap_("build", "app.js", "-o", "app.v8snap")
+    shutil.copy(built, "app.v8snap")
     return "app.v8snap"
 
 

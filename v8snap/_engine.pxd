@@ -5,6 +5,7 @@ from libc.stdint cimport uint32_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
 from libcpp.string cimport string
+from libcpp.vector cimport vector
 
 
 cdef extern from "v8snap/error.hpp" namespace "v8snap":
@@ -178,9 +179,15 @@ cdef extern from "v8snap/host.hpp" namespace "v8snap":
 
 
 cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
+    struct SourceText:
+        const char* data
+        size_t size
+        cbool two_byte
+
     struct IsolateOptions:
         const char* blob
         size_t blob_size
+        vector[SourceText] texts
         cbool blob_rehashable
         string heap_identity
         size_t heap_limit

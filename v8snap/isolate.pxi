@@ -18,7 +18,8 @@ cdef class Isolate:
     external_references : mapping of str to callable, optional
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
-        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`.
+        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
+        beside the heap don't count.
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
         of its own, together with all that it calls.
@@ -143,7 +144,10 @@ cdef class Isolate:
         cdef const unsigned char[::1] view = blob
         self._blob = blob
         options.blob = <const char*>&view[0]
-        options.blob_size = view.shape[0]
+        options.blob_size = blob._layout.v8_size
+        options.texts.clear()
+        for start, size, two_byte in blob._layout.texts:
+            options.texts.push_back(engine.SourceText(<const char*>&view[0] + <size_t>start, size, two_byte))
         options.blob_rehashable = blob.can_be_rehashed
         options.heap_identity = self._heap_identity = blob._heap_identity
         return 0

@@ -38,7 +38,7 @@ class Value {
   // is given with `receiver`, the proxy it was got from, as its `this`.
   virtual PyObject* get(PyObject* key, PyObject* receiver) = 0;
   virtual void set(PyObject* key, PyObject* value) = 0;
-  // False where there was nothing to delete. A property that can't be deleted throws kJs (TypeError).
+  // False where there was nothing to delete. A property that can't be deleted throws kConversion.
   virtual bool remove(PyObject* key) = 0;
   virtual bool has(PyObject* key) = 0;
   // Own enumerable keys with string names, as a list of str; an array's indices are among them.
