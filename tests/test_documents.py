@@ -20,7 +20,7 @@ DOCUMENTS = [*PROJECT, *PAGES]
 EXAMPLES = [ROOT / "README.md", *PAGES]
 
 #: Languages of blocks, and what becomes of them.
-RUN = {"python", "sh"}
+RUN = {"python", "sh", "ipython"}  # the last in tests/test_notebook.py
 SHOWN = {
     "py": "other packages",
     "js": "other packages",

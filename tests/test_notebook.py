@@ -287,9 +287,10 @@ def test_what_can_not_go_in_is_said_in_a_line(fail, run):
 
 
 def test_a_rejection_nobody_handles_is_written(run):
-    run("%%js\nvoid Promise.reject(new Error('alone'))")
+    run("%%js\nconst a = 1;\nvoid Promise.reject(new Error('alone'))")
     assert "nobody handles it" in run.said.err
     assert "Error: alone" in run.said.err
+    assert ":2:21\n" in run.said.err
 
 
 # ---------------------------------------------------------------- contexts and snapshots

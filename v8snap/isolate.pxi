@@ -405,12 +405,12 @@ cdef class Isolate:
         return self._ptr().busy()
 
     def heap_statistics(self):
-        """V8's figures of the whole heap.
+        """V8's figures of the whole heap, which notebooks show as a table.
 
         Returns
         -------
         dict of str to int
-            A notebook shows it as a table. Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
+            Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
             ``total_heap_size``, ``total_heap_size_executable``, ``total_physical_size``, ``total_available_size``,
             ``total_global_handles_size``, ``used_global_handles_size``, ``used_heap_size``, ``heap_size_limit``,
             ``malloced_memory``, ``external_memory``, ``peak_malloced_memory``, ``number_of_native_contexts``,
@@ -424,12 +424,12 @@ cdef class Isolate:
         return HeapStatistics(self._ptr().heap_statistics())
 
     def heap_space_statistics(self):
-        """V8's figures of each part of the heap.
+        """V8's figures of each part of the heap, which notebooks show as a bar.
 
         Returns
         -------
         list of dict
-            A notebook shows it as a table. ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
+            ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
             ``physical_space_size`` (int, bytes), by V8's names (``HeapSpaceStatistics`` in
             ``include/v8-statistics.h``). Which spaces there are depends on V8's version.
 

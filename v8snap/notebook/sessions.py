@@ -45,7 +45,7 @@ class Sessions:
             assert self._isolate is not None
             which = name if self._blob is not None and name in self._blob.context_names else None
             self._sessions[name] = session.start(self._isolate, which, self._host, rerunnable=True)
-            self._isolate.on_unhandled_rejection = _write_rejection
+            self._isolate.on_unhandled_rejection = self._write_rejection
         return self._sessions[name]
 
     def restart(
@@ -93,6 +93,12 @@ class Sessions:
 
         return call
 
+    def _write_rejection(self, error: BaseException) -> None:
+        for each in self._sessions.values():
+            each.as_typed(error)  # scripts have names of their own in all of them
+        lines = [printable(text) for text, _ in lines_of(error)]
+        print("a promise was rejected, and nobody handles it:", *lines, sep="\n", file=sys.stderr)
+
     def close(self) -> None:
         """Close the isolate with all its contexts; the next one starts from nothing."""
         isolate, self._isolate, self._blob, self._main = self._isolate, None, None, None
@@ -106,8 +112,3 @@ def write_console(level: str, message: str) -> None:
     """Where JavaScript's console writes: the cell's output. Lone surrogates, which no encoding has, are replaced."""
     stream = sys.stderr if level in session.TO_STANDARD_ERROR else sys.stdout
     print(message.encode("utf-8", "replace").decode(), file=stream)
-
-
-def _write_rejection(error: BaseException) -> None:
-    lines = [printable(text) for text, _ in lines_of(error)]
-    print("a promise was rejected, and nobody handles it:", *lines, sep="\n", file=sys.stderr)
