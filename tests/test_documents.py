@@ -20,7 +20,7 @@ DOCUMENTS = [*PROJECT, *PAGES]
 EXAMPLES = [ROOT / "README.md", *PAGES]
 
 #: Languages of blocks, and what becomes of them.
-RUN = {"python", "sh"}
+RUN = {"python", "sh", "ipython"}
 SHOWN = {
     "py": "other packages",
     "js": "other packages",
@@ -64,6 +64,19 @@ def test_examples_in_python_run(child, tmp_path, path):
     assert done.returncode == 0, done.stderr
     if path.name == "README.md":
         assert done.stdout == "<h1>Hello, Ada!</h1>\n<h1>Hello, Grace!</h1>\n"
+
+
+@pytest.mark.parametrize("path", with_blocks("ipython"), ids=title)
+def test_examples_of_cells_run(child, tmp_path, path):
+    code = """
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        for cell in sys.argv[1:]:
+            shell.run_cell(cell).raise_error()
+    """
+    done = child(code, *blocks(path, "ipython"), cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
