@@ -433,7 +433,7 @@ def test_a_reader_that_goes_away_is_no_traceback(app):
 
 
 def test_the_document_names_what_is_there():
-    text = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
+    text = (Path(__file__).parent.parent / "docs" / "reference" / "cli.md").read_text()
     commands = {name: cli.main.get_command(None, name) for name in cli.COMMANDS}
     assert set(re.findall(r"v8snap (\w+) ", text)) >= {
         "build",

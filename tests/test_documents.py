@@ -66,6 +66,19 @@ def test_examples_in_python_run(child, tmp_path, path):
         assert done.stdout == "<h1>Hello, Ada!</h1>\n<h1>Hello, Grace!</h1>\n"
 
 
+@pytest.mark.parametrize("path", with_blocks("ipython"), ids=title)
+def test_examples_of_cells_run(child, tmp_path, path):
+    code = """
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        for cell in sys.argv[1:]:
+            shell.run_cell(cell).raise_error()
+    """
+    done = child(code, *blocks(path, "ipython"), cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", [path for path in with_blocks("sh") if path.parent != ROOT], ids=title)
 def test_examples_of_the_command_line_run(tmp_path, path):
