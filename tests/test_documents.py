@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import v8snap
@@ -142,6 +143,21 @@ def test_a_public_name_that_the_reference_lacks_is_found():
     }
     assert module.missing(names) == []
     assert module.missing(names - {"v8snap.Context.eval", "v8snap.build"}) == ["v8snap.Context.eval", "v8snap.build"]
+
+
+def test_every_option_of_build_is_in_its_table():
+    from v8snap.cli.build import command
+
+    table = (DOCS / "reference" / "cli.md").read_text().partition("## build")[2].partition("## run")[0]
+    options = {
+        next(name for name in option.opts if name.startswith("--"))
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    assert len(options) > 10
+    assert {
+        name for name in options - {"--json", "--help"} if f"`{name} " not in table and f"`{name}`" not in table
+    } == set()
 
 
 def test_every_environment_variable_is_explained():
