@@ -244,7 +244,8 @@ def use_value(w, a, b):
 
 
 def look_at_memory(w, a, b):
-    w.keep(w.views, memoryview(pick(w.values, a)))
+    value = pick(w.contexts, a).eval("new Uint8Array(1000)") if b % 2 else pick(w.values, a)
+    w.keep(w.views, memoryview(value))
     for view in w.views:
         bytes(view[:10])
 
