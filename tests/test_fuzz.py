@@ -1,4 +1,4 @@
-"""Random sequences of calls neither crash nor hang nor leak. ``V8SNAP_FUZZ_MINUTES`` says how long the slow one takes."""
+"""Random sequences of calls neither crash nor hang nor leak; ``V8SNAP_FUZZ_MINUTES``: how long the slow one takes."""
 
 import os
 import subprocess
