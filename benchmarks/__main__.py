@@ -22,7 +22,7 @@ def parse_arguments(arguments):
     parser.add_argument("--v8-prefix", metavar="FOLDER", help="a tree with the V8 that v8snap was built with")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where peers and the C++ program are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.json, .md and the plots")
+    parser.add_argument("--page", action="store_true", help="write docs/reference/benchmarks.json, .md and the plots")
     return parser.parse_args(arguments)
 
 

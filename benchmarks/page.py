@@ -1,6 +1,6 @@
-"""docs/benchmarks.md, made from the figures of a run.
+"""docs/reference/benchmarks.md, made from the figures of a run.
 
-python -m benchmarks.page FIGURES.json   # writes docs/benchmarks.md, .json and the plots once more
+python -m benchmarks.page FIGURES.json   # writes docs/reference/benchmarks.md, .json and the plots once more
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import FOLDER
 from benchmarks.report import amount, limit_text, ratio_text
 
-DOCS = FOLDER.parent / "docs"
+DOCS = FOLDER.parent / "docs" / "reference"
 NOTES = FOLDER / "limits.md"
 NO_CELL = "–"
 
@@ -32,7 +32,8 @@ SECTIONS = (
         "start-memory-",
         "Start to first result, blob in memory",
         "Isolate, default context and first call. *Snapshot after a call*: the first call ran once while the snapshot "
-        "was made, in the context that is in it; v8snap's warm-up leaves that as it was.",
+        "was made, in the context that is in it; v8snap's warm-up leaves that as it was. *One hash seed*: made with "
+        "`rehash=False`, in this and the next tables.",
         "start",
     ),
     Section(
@@ -179,7 +180,7 @@ def page(data):
 
 
 def write(data):
-    """The page, its plots and its figures, into docs/."""
+    """The page, its plots and its figures, into docs/reference/."""
     from benchmarks import plots  # only they need matplotlib
 
     races = [

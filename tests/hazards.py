@@ -1,6 +1,6 @@
 """The ways in which V8 can end a process, as programs: what v8snap does with each, measured on the V8 that runs.
 
-    python tests/hazards.py          run all, and write this V8's column into docs/hazards.json and docs/hazards.md
+    python tests/hazards.py          run all, and write this V8's column into docs/reference/hazards.json and hazards.md
     python tests/hazards.py WORDS    only the hazards with these words in their titles, and their cells
 
 They are in ``hazards.toml``. A program runs in a process of its own, with `v8snap`, `make` (a creator that ran a
@@ -21,7 +21,7 @@ else:
     import tomli as tomllib
 
 TESTS = Path(__file__).parent
-DATA, PAGE = (TESTS.parent / "docs" / name for name in ("hazards.json", "hazards.md"))
+DATA, PAGE = (TESTS.parent / "docs" / "reference" / name for name in ("hazards.json", "hazards.md"))
 
 #: Chapters of hazards: dicts with title, outcome, and either program or script (and look).
 HAZARDS = tomllib.loads((TESTS / "hazards.toml").read_text())

@@ -313,7 +313,7 @@ def test_the_loop_never_waits_for_what_only_it_can_stop(child_ok):
         async def one(work):
             try:
                 return await work()
-            except TimeoutError as error:
+            except asyncio.TimeoutError as error:
                 return type(error).__name__
         async def main():
             promises[:] = [total() for _ in range(30)]

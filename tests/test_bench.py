@@ -1,11 +1,13 @@
 """``v8snap bench``: what it says of a program is so."""
 
 import json
+from dataclasses import asdict
 
 import pytest
 from click.testing import CliRunner
 
 from v8snap import bench, cli, demo
+from v8snap.cli import progress
 
 PROGRAM = """\
 function called(n) { return n + 1 }
@@ -33,20 +35,43 @@ def run(*arguments):
     return CliRunner().invoke(cli.main, ["bench", "--rounds", "1", *arguments])
 
 
-def test_every_way_is_measured_step_by_step(files):
-    program, warmup = files(program=PROGRAM, warmup="called(größe(2))")
-    done = run(program, "--warmup", warmup, "--json")
-    assert done.exit_code == 0, done.output
-    result = json.loads(done.stdout)
-    assert list(result["ways"]) == list(bench.WAYS)
-    assert result["scripts"] == ["program.js"]
-    assert result["same_result"]
-    for way in result["ways"].values():
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """What a program gives, measured once, and what was told meanwhile."""
+    path = tmp_path_factory.mktemp("bench") / "program.js"
+    path.write_text(PROGRAM, encoding="utf-8")
+    told = []
+    bundle = bench.Bundle((path,), warmup="called(größe(2))")
+    result = bench.bench(bundle, 1, told.append)
+    assert len(told) == bench.steps(bundle, 1)
+    return result
+
+
+def test_every_way_is_measured_step_by_step(measured):
+    assert list(measured["ways"]) == list(bench.WAYS)
+    assert measured["scripts"] == ["program.js"]
+    assert measured["same_result"]
+    for way in measured["ways"].values():
         medians = way["medians"]
         assert medians["total"] == pytest.approx(sum(medians[step] for step in demo.STEPS))
         assert all(medians[step] > 0 for step in demo.STEPS)
         assert way["bytes"] > 0
         assert way["memory"] is None or way["memory"] > 1_000_000
+
+
+@pytest.mark.parametrize("columns", [130, 80])
+def test_tables_show_ways_and_functions(measured, files, monkeypatch, columns):
+    (program,) = files(program=PROGRAM)
+    left = [bench.CompiledFunction("program.js", 1, 16, "called", 22)]
+    monkeypatch.setattr(bench, "bench", lambda *_: {**measured, "uncompiled": left, "same_result": False})
+    monkeypatch.setattr(progress, "WIDTH", columns)
+    done = run(program)
+    assert done.exit_code == 0, done.output
+    for text in (*bench.WAYS, *demo.STEPS, "compiled", "faster", "Still compiled in the first call", "program.js:1:16"):
+        assert text in done.stdout, text
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    assert "not the same each time" in done.stderr
+    assert json.loads(run(program, "--json").stdout)["uncompiled"] == [asdict(left[0])]
 
 
 def test_what_the_warm_up_leaves_uncompiled_is_named(files):
@@ -68,6 +93,7 @@ def test_what_the_warm_up_leaves_uncompiled_is_named(files):
     assert left == {"script": "program.js", "line": 2, "column": column, "name": "größe", "length": length}
 
 
+@pytest.mark.slow
 def test_names_that_a_log_has_to_escape(files, tmp_path):
     program = tmp_path / "a, größer.js"
     program.write_text(r"var o = {'x,\\x41': function () { return 1 }}")
@@ -76,6 +102,20 @@ def test_names_that_a_log_has_to_escape(files, tmp_path):
     assert [(left["script"], left["name"]) for left in result["uncompiled"]] == [("a, größer.js", r"x,\x41")]
 
 
+@pytest.mark.parametrize("wrong_is", ["script", "call"])
+def test_an_error_of_the_program_has_a_place(files, wrong_is):
+    program, wrong = files(program=PROGRAM, wrong="\nmissing()")
+    done = run(*((wrong,) if wrong_is == "script" else (program, "-c", wrong)))
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[:4] == [
+        "wrong.js:2:1",
+        "missing()",
+        "^",
+        "ReferenceError: missing is not defined",
+    ]
+
+
+@pytest.mark.slow
 def test_without_a_call_only_the_start_is_measured(files):
     (program,) = files(program=PROGRAM)
     result = json.loads(run(program, "--json").stdout)
@@ -84,14 +124,7 @@ def test_without_a_call_only_the_start_is_measured(files):
     assert {row["medians"]["call"] for row in result["ways"].values()} == {0}
 
 
-def test_tables_show_ways_and_functions(files):
-    program, call = files(program=PROGRAM, call="called(1)")
-    done = run(program, "--call", call)
-    assert done.exit_code == 0, done.output
-    for text in ("code cache", "snapshot, CLEAR", "faster", "Still compiled in the first call", "program.js:1:16"):
-        assert text in done.stdout, text
-
-
+@pytest.mark.slow
 def test_results_that_differ_are_told(files):
     program, call = files(program="", call="Math.random()")
     done = run(program, "--call", call)
@@ -99,26 +132,13 @@ def test_results_that_differ_are_told(files):
     assert "not the same each time" in done.stderr
 
 
+@pytest.mark.slow
 def test_host_objects_are_there_each_way(files):
     program, call = files(program="const encoder = new TextEncoder()", call="encoder.encode('ü').length")
     done = run(program, "--call", call, "--host", "encoding", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["same_result"]
 
-
-@pytest.mark.parametrize(
-    ("program", "options", "text"),
-    [
-        ("while (", (), "SyntaxError"),
-        ("missing()", (), "missing is not defined"),
-        ("", ("--host", "nothing"), "no host object 'nothing'"),
-    ],
-)
-def test_an_error_of_the_program_is_one_line(files, program, options, text):
-    (path,) = files(program=program)
-    done = run(path, *options)
-    assert done.exit_code == 1
-    assert text in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
 
 

@@ -1,9 +1,12 @@
 """``v8snap build`` and ``run``: what they print, how they end, and how errors look."""
 
+import errno
+import io
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from click.testing import CliRunner
 import v8snap
 from v8snap import cli
 from v8snap.cli import failures
+from v8snap.interactive import error_lines
 
 APP = """\
 const greet = (name) => `Hello, ${name}!`
@@ -41,10 +45,19 @@ def v8snap_(*arguments, code=0, **options):
     return done
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A snapshot's file, built once."""
+    path = tmp_path_factory.mktemp("built") / "app.v8snap"
+    v8snap.build({"app.js": APP}).save(path)
+    return path
+
+
 @pytest.fixture
-def app(write):
+def app(write, built):
+    """It and its source, in the current folder."""
     write(app=APP)
-    v8snap_("build", "app.js", "-o", "app.v8snap")
+    shutil.copy(built, "app.v8snap")
     return "app.v8snap"
 
 
@@ -74,6 +87,19 @@ def test_modules_are_in_the_snapshot(write, tmp_path):
     write(app="import {x} from './lib.js'; globalThis.got = x", lib="export const x = 7")
     v8snap_("build", "-m", "app.js", "-m", "lib.js", "-o", "m.v8snap")
     assert v8snap_("run", "m.v8snap", "-e", "got").stdout == "7\n"
+
+
+def test_added_contexts_have_modules_of_their_own(write):
+    write(main="var which = 'main'", de="globalThis.which = word", word="import {x} from './x.js'; globalThis.word = x")
+    write(x="export const x = 'Hallo'")
+    modules = ("--context-module", "de=word.js", "--context-module", "de=x.js", "--context-module", "bare=x.js")
+    v8snap_("build", "main.js", "-o", "a.v8snap", *modules)
+    assert v8snap.StartupData.load("a.v8snap").context_names == ("de", "bare")
+    assert v8snap_("run", "a.v8snap", "-c", "de", "-e", "word").stdout == "Hallo\n"
+    assert v8snap_("run", "a.v8snap", "-c", "bare", "-e", "typeof word").stdout == "undefined\n"
+    missing = v8snap_("build", "main.js", "-o", "b.v8snap", "--context-module", "de=word.js", code=1)
+    assert missing.stderr.startswith("module './x.js', imported by 'word.js', is not found")
+    assert "--context-module" in missing.stderr
 
 
 def test_a_deterministic_build_gives_the_same_bytes(write):
@@ -110,6 +136,39 @@ def test_a_failed_build_leaves_the_old_file(write, tmp_path):
     v8snap_("build", "endless.js", "-o", "app.v8snap", "--timeout", "0.2", code=1)
     assert (tmp_path / "app.v8snap").read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["app.v8snap", "bad.js", "endless.js"]
+
+
+def test_what_can_not_be_read_or_written_is_named_before_any_work(write, tmp_path):
+    write(app="throw new Error('has run')")
+    v8snap.build({"app.js": "1"}).save("app.v8snap")
+    (tmp_path / "binary.js").write_bytes(b"\xff\xfe")
+    for arguments in (
+        ("build", "app.js", "-o", "none/app.v8snap"),
+        ("inspect", "app.v8snap", "--html", "none/app.html"),
+    ):
+        assert v8snap_(*arguments, code=6).stderr == f"{tmp_path}/none: No such file or directory\n"
+    for arguments in (
+        ("build", "app.js", "binary.js", "-o", "x"),
+        ("build", "app.js", "-w", "binary.js", "-o", "x"),
+        ("build", "app.js", "-m", "binary.js", "-o", "x"),
+        ("build", "app.js", "-c", "de=binary.js", "-o", "x"),
+        ("run", "app.v8snap", "binary.js"),
+        ("bench", "app.js", "-w", "binary.js"),
+        ("bench", "binary.js"),
+    ):
+        complaint = v8snap_(*arguments, code=6).stderr
+        assert complaint.startswith("'utf-8' codec can't decode byte 0xff")
+        assert complaint.endswith("binary.js\n")
+
+
+def test_a_full_disk_is_named_and_leaves_no_file(app, tmp_path, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    complaint = v8snap_("build", "app.js", "-o", "new.v8snap", code=6).stderr
+    assert complaint == f"{tmp_path}/new.v8snap: No space left on device\n"
+    assert sorted(os.listdir(tmp_path)) == ["app.js", "app.v8snap"]
 
 
 @pytest.mark.parametrize(
@@ -224,11 +283,54 @@ def test_places_after_an_await_are_those_of_the_source(app):
     assert done.stderr.startswith("<eval>:2:7\nthrow new Error('late')\n      ^\nError: late\n    at <eval>:2:7")
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("await 1;\nlet x = ;", ["<eval>:2:9", "let x = ;", "        ^", "SyntaxError: Unexpected token ';'"]),
+        ("await 1;\nf(", ["<eval>:2:3", "f(", "  ^", "SyntaxError: Unexpected end of input"]),
+        ("await", ["<eval>:1:1", "await", "^", "ReferenceError: await is not defined"]),
+    ],
+)
+def test_what_is_wrong_beside_an_await_is_said(app, source, shown):
+    assert v8snap_("run", app, "-e", source, code=1).stderr.splitlines()[:4] == shown
+
+
+def test_errors_of_a_warm_up_are_in_its_file(app, write):
+    write(warm="\nfail()", wrong="let = ;")
+    shown = v8snap_("build", "app.js", "-w", "warm.js", "-o", "x", code=1).stderr.splitlines()
+    assert shown[:3] == ["app.js:2:19", APP.splitlines()[1], " " * 18 + "^"]
+    assert shown[-1] == "    at warm.js:2:1"
+    assert v8snap_("build", "app.js", "-w", "wrong.js", "-o", "x", code=1).stderr.startswith("wrong.js:1:")
+
+
+def test_scripts_of_the_commands_own_are_not_shown(app):
+    shown = v8snap_("run", app, "--json", "-e", "const a = {}; a.a = a; a", code=1).stderr
+    assert shown.startswith("TypeError: Converting circular structure to JSON\n")
+
+
+def test_streams_that_are_closed_or_know_few_letters(app, monkeypatch):
+    from v8snap import __main__ as program
+
+    written = io.BytesIO()
+    for stream in (io.TextIOWrapper(written, encoding="latin-1", write_through=True), None):
+        monkeypatch.setattr(sys, "argv", ["v8snap", "run", app, "-e", "console.log('€ü'); 'ж'"])
+        monkeypatch.setattr(sys, "stdout", stream)
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+        assert ended.value.code == 0
+    assert written.getvalue() == b"?\xfc\n?\n"
+    monkeypatch.setattr(sys, "argv", ["v8snap", "run", app, "-"])
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 2
+
+
 def test_causes_are_shown(app):
     done = v8snap_("run", app, "-e", "throw new Error('outer', {cause: new RangeError('inner')})", code=1)
     assert "caused by RangeError: inner" in done.stderr
     circle = "const e = new Error('x'); e.cause = e; throw e"
-    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= failures.MOST_CAUSES
+    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= error_lines.MOST_CAUSES
 
 
 def test_a_promise_that_never_settles_is_an_error(app):
@@ -256,9 +358,9 @@ def test_an_error_can_not_move_the_cursor(app):
 def test_the_caret_is_below_the_column(line, column, shown, marked):
     from rich.cells import cell_len
 
-    text, caret = failures.excerpt(line, column)
+    text, caret = error_lines.excerpt(line, column)
     assert shown is None or text == shown
-    assert cell_len(text) <= failures.MOST_OF_A_LINE + 2
+    assert cell_len(text) <= error_lines.MOST_OF_A_LINE + 2
     assert caret.endswith("^")
     indent = caret[:-1]
     place = 0

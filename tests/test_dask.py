@@ -1,12 +1,15 @@
 """The example of a Dask cluster: blobs travel to workers by pickle, and what goes wrong there is an error here."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
 import pytest
+
+import v8snap
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,6 +41,22 @@ def test_pages_of_a_cluster_are_those_of_one_process(run):
     assert done.stdout.startswith("2000 pages of ")
     assert "the same both ways" in done.stdout
     assert done.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_documents_program_works(run, tmp_path):
+    (document,) = (ROOT / "docs").rglob("dask.md")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", document.read_text(), re.S))
+    v8snap.build({"app.js": "function page({user}) { return `<h1>${user}</h1>` }"}).save(tmp_path / "app.v8snap")
+    path = tmp_path / "program.py"
+    path.write_text(
+        f"{code}\n"
+        "from dask.distributed import Client\n"
+        "with Client(processes=False, n_workers=1, dashboard_address=None) as client:\n"
+        "    parts = main(client, [f'user{n}' for n in range(60)])\n"
+        "    print([len(part) for part in parts], parts[1][-1])\n"
+    )
+    assert run(path).stdout == "[50, 10] <h1>user59</h1>\n"
 
 
 @pytest.mark.slow

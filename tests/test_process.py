@@ -275,8 +275,11 @@ def test_v8_is_our_own_copy_where_it_is_carried():
     with Isolate(), Path("/proc/self/maps").open() as maps:
         libraries = {Path(line.split()[-1]) for line in maps if "libnode" in line}
     assert len(libraries) == 1
-    if v8snap.build_config()["v8_source"] == "unpack":
-        assert libraries.pop().parent == Path(v8snap._v8.__file__).parent / "_libs"
+    package = Path(v8snap._v8.__file__).parent
+    inside = {"unpack": package / "_libs", "wheel": package.parent / "v8snap.libs"}
+    source = v8snap.build_config()["v8_source"]
+    if source in inside:
+        assert libraries.pop().parent == inside[source]
 
 
 def test_a_plain_isolate_beside_a_snapshots(child_ok):
@@ -321,7 +324,15 @@ def test_a_heap_that_keeps_its_hash_seed_gets_one_that_nobody_knows(monkeypatch)
     jobs.clear()
     # A heap that can't be rehashed though nothing told so is made a second time.
     job = {
-        **{"do": "build", "scripts": [], "modules": ["m"], "contexts": [], "warmup": False, "function_code": "keep"},
+        **{
+            "do": "build",
+            "scripts": [],
+            "modules": ["m"],
+            "contexts": [],
+            "context_modules": [],
+            "warmup": False,
+            "function_code": "keep",
+        },
         **{"external_references": [], "deterministic": False, "timeout": None, "heap_limit": None, "metadata": None},
         "rehash": True,
     }

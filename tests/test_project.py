@@ -1,4 +1,4 @@
-"""What the project says of itself is so: README, documents, layers."""
+"""What the project says of itself is so: README, examples, layers."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,6 @@ import pytest
 import v8snap
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ENGINE = [*sorted((ROOT / "v8snap" / "engine").iterdir()), *sorted((ROOT / "include" / "v8snap").iterdir())]
 
 
@@ -22,22 +21,6 @@ def test_ci_runs_the_readmes_commands():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
     for command in commands:
         assert any(line == command or line.startswith(command + " | tee ") for line in lines), command
-
-
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if blocks(path, "python")], ids=lambda path: path.name)
-def test_examples_in_documents_run(child, tmp_path, path):
-    code = "\n".join(blocks(path, "python"))
-    done = child(code, cwd=tmp_path, timeout=120)
-    assert done.returncode == 0, done.stderr
-    if path.name == "README.md":
-        assert done.stdout == "<h1>Hello, Ada!</h1>\n<h1>Hello, Grace!</h1>\n"
-
-
-def test_links_between_documents_lead_somewhere():
-    links = [(path, link) for path in DOCUMENTS for link in re.findall(r"\]\(([^)#:]+\.md)\)", path.read_text())]
-    assert links
-    for path, link in links:
-        assert (path.parent / link).exists(), (path.name, link)
 
 
 @pytest.mark.parametrize("name", ["typescript", "clean_contexts"])
@@ -89,7 +72,11 @@ def test_the_installed_package_is_whole():
     package = Path(v8snap.errors.__file__).parent
     for name in ("py.typed", "_v8.pyi", "demo.py"):
         assert (package / name).is_file(), name
-    parts = [path for folder in (".", "host", "cli") for path in (ROOT / "v8snap" / folder).glob("*.[jp][sy]")]
+    parts = [
+        path
+        for folder in (".", "host", "cli", "interactive", "notebook")
+        for path in (ROOT / "v8snap" / folder).glob("*.[jp][sy]")
+    ]
     assert len(parts) > 20
     for path in parts:
         assert (package / path.relative_to(ROOT / "v8snap")).is_file(), path

@@ -391,7 +391,7 @@ def test_endless_javascript_later_on_is_stopped(run, source):
             ctx.globals["nap"] = asyncio.sleep
             with pytest.raises(v8snap.JSTimeoutError):
                 await ctx.eval_async(source, timeout=0.2)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(ctx.eval_async(source), 0.2)
             assert ctx.eval("1 + 1") == 2
 

@@ -119,6 +119,27 @@ def test_build_with_added_contexts(tmp_path, isolated):
         assert iso.new_context().eval("main")
 
 
+@pytest.mark.parametrize("isolated", [True, False])
+def test_added_contexts_have_modules_of_their_own(isolated):
+    modules = {"m": "import {y} from 'n'; globalThis.got = [y, typeof word]", "n": "export const y = 1"}
+    blob = build(
+        {"main.js": "1"},
+        modules={"n": "export const y = 'main'"},
+        contexts={"de": {"de.js": "var word = 'Hallo'"}},
+        context_modules={"de": modules, "bare": modules},
+        isolated=isolated,
+    )
+    assert blob.context_names == ("de", "bare")
+    with Isolate(blob) as iso:
+        de, bare = iso.new_context("de"), iso.new_context("bare")
+        assert de.globals["got"].to_py() == [1, "string"]
+        assert bare.globals["got"].to_py() == [1, "undefined"]
+        assert de.data("n")["y"] == 1
+        assert iso.new_context().data("n")["y"] == "main"
+    with pytest.raises(TypeError, match="context_modules is a mapping"):
+        build({}, context_modules=["m.js"])
+
+
 def test_an_error_in_an_added_context_says_where():
     with pytest.raises(v8snap.JSError) as caught:
         build({}, contexts={"de": {"de.js": "\nmissing()"}})
@@ -169,10 +190,10 @@ def test_a_timeout_is_kept_where_phases_are_told(monkeypatch):
         build({"endless.js": "for (;;) {}"}, timeout=2, on_phase=lambda phase: None)
 
 
-def test_cached_builds_again_where_a_context_changed(tmp_path):
+@pytest.mark.parametrize("kind", ["contexts", "context_modules"])
+def test_cached_builds_again_where_a_context_changed(tmp_path, kind):
     for word in ("one", "two"):
-        blob = v8snap.cached(
-            tmp_path / "c.v8snap", {}, contexts={"x": {"x.js": f"var word = '{word}'"}}, on_phase=print
-        )
+        sources = {"x": {"x.js": f"globalThis.word = '{word}'"}}
+        blob = v8snap.cached(tmp_path / "c.v8snap", {}, on_phase=print, **{kind: sources})
         with Isolate(blob) as iso:
             assert iso.new_context("x").globals["word"] == word

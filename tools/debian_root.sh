@@ -1,19 +1,41 @@
 #!/usr/bin/env bash
-# Build v8snap against another Debian release's libnode-dev and run its tests there, in a fresh root. What its V8 does with
-# each hazard goes into docs/hazards.json and docs/hazards.md of this folder.
-#   tools/debian_root.sh SUITE [FOLDER]      (trixie: V8 11.3; forky: V8 13.6)
-# Needs root, debootstrap and npm. The root stays in FOLDER and is used again.
+# Build v8snap against another Debian release's libnode-dev and run its tests there, in a root of that release. What its V8
+# does with each hazard goes into docs/reference/hazards.json and hazards.md of this folder.
+#   tools/debian_root.sh SUITE [--record] [TESTS...]      (trixie: V8 11.3; forky: V8 13.6)
+# Needs root, debootstrap and npm. Roots stay in the folder V8SNAP_ROOTS (/var/tmp if not given) and are used again; one
+# that is not there, or was never finished, is made. With TESTS only these files run, and no hazards. With --record the
+# figures go into docs/reference/proof.json.
 set -euo pipefail
-suite=${1:?usage: debian_root.sh SUITE [FOLDER]}
-root=${2:-${TMPDIR:-/var/tmp}/v8snap-root-$suite}
+suite=${1:?usage: debian_root.sh SUITE [--record] [TESTS...]}
+shift
+record=no
+[ "${1:-}" != --record ] || { record=yes; shift; }
+root=${V8SNAP_ROOTS:-${TMPDIR:-/var/tmp}}/v8snap-root-$suite
 source=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 packages=python3-dev,python3-venv,python3-pip,g++,libnode-dev,pkg-config,ninja-build,ca-certificates
 
+cannot() {
+  printf '\n!!! NO ROOT OF %s: %s\n!!! v8snap was NOT tested there.\n\n' "$suite" "$1" >&2
+  exit 3
+}
+
+unmount() {
+  for folder in proc dev/pts dev; do
+    ! mountpoint -q "$root/$folder" || umount -l "$root/$folder"
+  done
+}
+
+[ "$(id -u)" = 0 ] || cannot 'only root can make and enter one'
+command -v npm > /dev/null || cannot 'npm is missing, which brings the packages of some tests'
 if [ ! -e "$root/.v8snap-root" ]; then
+  command -v debootstrap > /dev/null || cannot 'debootstrap is missing'
+  unmount
+  rm -rf --one-file-system "$root"
   # debootstrap knows new suites by the script of the development one.
   script=/usr/share/debootstrap/scripts/$suite
   [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
-  debootstrap --variant=minbase --include="$packages" "$suite" "$root" "" "$script"
+  debootstrap --variant=minbase --include="$packages" "$suite" "$root" "" "$script" ||
+    cannot "debootstrap failed; it says why in $root/debootstrap/debootstrap.log"
   umount -l "$root/proc" 2> /dev/null || true  # where debootstrap left its own, to go at a time of its choosing
   touch "$root/.v8snap-root"
 fi
@@ -21,21 +43,35 @@ fi
 # The root reaches the network as this machine does.
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
-mkdir -p "$root/src"
+trap unmount EXIT
 for folder in proc dev dev/pts; do
   mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
 done
-trap 'umount -l "$root/proc" "$root/dev/pts" "$root/dev"' EXIT
 rm -rf "$root/src" && mkdir "$root/src"
 git -C "$source" archive HEAD | tar x -C "$root/src"
 mkdir -p "$root/packages" && (cd "$root/packages" && xargs npm pack --silent < "$source/tests/packages.txt")
-env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
-  V8SNAP_TEST_PACKAGES=/packages ${https_proxy:+https_proxy="$https_proxy"} \
-  chroot "$root" bash -ceu '
-    cd /src
-    python3 -m venv --clear /venv
-    /venv/bin/pip -q install ".[test]"
-    cd /tmp && /venv/bin/python -c "import v8snap; print(v8snap.build_config())"
-    cd /src && /venv/bin/pytest -q && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py
-  '
-cp "$root"/src/docs/hazards.* "$source/docs/"
+
+inside() {
+  env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+    V8SNAP_TEST_PACKAGES=/packages ${https_proxy:+https_proxy="$https_proxy"} \
+    chroot "$root" bash -ceu "$@"
+}
+
+inside '
+  cd /src
+  python3 -m venv --clear /venv
+  /venv/bin/pip -q install ".[test]"
+  cd /tmp && /venv/bin/python -c "import v8snap; print(v8snap.build_config())"'
+began=$SECONDS
+inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
+[ "$record" = no ] || (
+  facts=$(inside 'cd /tmp && /venv/bin/python -c "
+import platform, v8snap
+print(v8snap.v8_version(), platform.python_version())"')
+  python3 "$source/tools/proof_page.py" record matrix "Debian $suite" "V8=${facts% *}" "Python=${facts#* }" \
+    "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
+)
+[ $# -gt 0 ] || {
+  inside 'cd /src && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
+  cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"
+}

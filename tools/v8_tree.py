@@ -15,6 +15,7 @@ A failure is one line on stderr and exit code 1.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import os
 import platform
@@ -111,7 +112,8 @@ class Packages:
         status = self.root / STATUS
         status.mkdir(parents=True, exist_ok=True)
         (status / name).write_text(run(["dpkg-deb", "-f", str(archive)]))
-        (status / f"{name}.md5sums").write_text(run(["dpkg-deb", "-I", str(archive), "md5sums"]))
+        with contextlib.suppress(NotFoundError):  # a package may come without
+            (status / f"{name}.md5sums").write_text(run(["dpkg-deb", "-I", str(archive), "md5sums"]))
         depends = run(["dpkg-deb", "-f", str(archive), "Depends"])
         return [re.split(r"[ (|:]", item.strip())[0] for item in depends.split(",") if item.strip()]
 
@@ -172,31 +174,40 @@ def distribution() -> str:
 
 
 def gather_licences(root: Path, into: Path) -> list[Path]:
-    """The copyright files of the unpacked packages, and the common licences that they refer to."""
+    """The copyright files of the unpacked packages, and the common licences that they refer to.
+
+    Headers are from the same sources as their library, and so is what is said of them.
+    """
     into.mkdir(parents=True, exist_ok=True)
-    sources = {path.parent.name: path.resolve() for path in root.glob("usr/share/doc/*/copyright")}
+    found = root.glob("usr/share/doc/*/copyright")
+    sources = {path.parent.name: path.resolve() for path in found if not path.parent.name.endswith("-dev")}
     for path in list(sources.values()):
         for name in re.findall(rf"{COMMON_LICENCES}/([\w.+-]*\w)", path.read_text(encoding="utf-8")):
-            if (COMMON_LICENCES / name).is_file():
-                sources[name] = (COMMON_LICENCES / name).resolve()
+            common = (COMMON_LICENCES / name).resolve()  # GPL is GPL-3
+            if common.is_file():
+                sources[common.name] = common
     return [Path(shutil.copyfile(path, into / f"{name}.txt")) for name, path in sorted(sources.items())]
 
 
 def unpack(folder: Path, libs: Path) -> None:
     """Make a tree from the distribution's packages and print where its parts are."""
-    done = folder / "done"
+    done = folder / "unpacked"
     if not done.exists():  # a second configure of the same build folder finds it made
-        shutil.rmtree(folder, ignore_errors=True)
+        for old in (folder, libs):
+            shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
         packages = Packages(folder)
         headers_need = packages.add("libnode-dev")
         packages.add_libraries([name for name in headers_need if re.match(r"libnode\d", name)])
-        gathered = gather(library_file(packages.root), packages.root, libs)
         gather_licences(packages.root, folder / "licences")
-        names = [path.name for path in gathered]
-        (folder / "_carried.json").write_text(carried(packages.root, names, "unpack"))
         done.touch()
     root = folder / "root"
+    if not libs.is_dir():  # the tree may serve several build folders
+        partial = libs.with_name(f"{libs.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        names = [path.name for path in gather(library_file(root), root, partial)]
+        (folder / "_carried.json").write_text(carried(root, names, "unpack"))
+        partial.rename(libs)
     describe(include_folder(root), libs / library_file(root).name)
     show("bundle", *sorted(libs.iterdir()))
     show("licence", *sorted((folder / "licences").iterdir()))

@@ -1,5 +1,6 @@
 """``v8snap`` and ``python -m v8snap``."""
 
+import io
 import sys
 
 
@@ -13,7 +14,7 @@ def main() -> None:
         sys.exit(f"v8snap's command line needs {error.name}: pip install 'v8snap[cli]'")
     except KeyboardInterrupt:
         sys.exit(130)
-    if sys.stdout is not None and sys.stdout.errors == "strict":
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # names of files and scripts may be of any script
     run(prog_name="v8snap")
 

@@ -18,7 +18,7 @@ from v8snap.demo import STEPS, Stopwatch, medians_by_step, run_fresh
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["WAYS", "Bundle", "CompiledFunction", "bench", "compiled_functions"]
+__all__ = ["WAYS", "Bundle", "CompiledFunction", "bench", "compiled_functions", "steps"]
 
 WAYS = ("scripts", "code cache", "snapshot, CLEAR", "snapshot, KEEP", "warmed snapshot")
 WARMED = WAYS[-1]
@@ -184,6 +184,13 @@ def _bytes_read(job: _Job) -> int:
 def _median_memory(answers: list[dict[str, Any]]) -> int | None:
     known = sorted(answer["memory"] for answer in answers if answer["memory"] is not None)
     return known[len(known) // 2] if known else None
+
+
+def steps(bundle: Bundle, rounds: int) -> int:
+    """How many steps `bench` tells of: int."""
+    ways = len(WAYS) - (bundle.warmup is None)
+    preparing = 3 + (bundle.warmup is not None)
+    return preparing + rounds * ways + (ways if bundle.first_call is not None else 0)
 
 
 def bench(bundle: Bundle, rounds: int, progress: Callable[[str], None] = lambda text: None) -> dict[str, Any]:

@@ -205,6 +205,13 @@ def build(
         Where a script can't be read, or isn't UTF-8.
     ValueError, ImportError
         For host objects, as `Isolate.new_context`.
+
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "const add = (a, b) => a + b"}, warmup="add(1, 2)")
+    >>> with v8snap.Isolate(blob) as iso, iso.new_context() as ctx:
+    ...     ctx.eval("add(3, 4)")
+    7
     """
     names = check_names(host)
     sources = read_scripts(scripts)
@@ -376,6 +383,8 @@ def warm_up(
     data of the context is at hand to the script as properties of a global ``data``: ``data["lib"].render()`` for a
     module. `blob` itself is left as it is, also where the script fails.
 
+    See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
+
     Parameters
     ----------
     blob : StartupData | bytes-like
@@ -411,8 +420,6 @@ def warm_up(
         Where `blob` has no such context.
     SnapshotVersionError, SnapshotFlagsError
         Where `blob` isn't for this V8.
-
-    See V8's ``src/snapshot/snapshot.cc``, ``WarmUpSnapshotDataBlobInternal``.
     """
     if not isinstance(blob, StartupData):
         blob = StartupData(blob)

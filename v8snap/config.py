@@ -30,12 +30,12 @@ def build_config() -> dict[str, Any]:
         ``v8_build_id`` : str
             The library's own hexadecimal build id; ``""`` where it has none.
         ``v8_source`` : str
-            ``"system"``, ``"prefix"``: the library is where it was when v8snap was built. ``"unpack"``, ``"wheel"``: the
-            package has it inside.
+            ``"system"``, ``"prefix"``: the library is where it was when v8snap was built. ``"unpack"``, ``"wheel"``:
+            the package has it inside.
         ``libraries`` : dict of str to str
-            The shared libraries inside the package, by SONAME: name and version of the distribution's package that each
-            came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known. Empty where V8 isn't
-            inside.
+            The shared libraries inside the package, by file name: name and version of the distribution's package that
+            each came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known. Empty where
+            V8 isn't inside.
         ``libraries_from`` : str
             The distribution they came from (``"Debian GNU/Linux 12 (bookworm)"``); ``""`` where there are none.
         ``v8_header_version`` : str
@@ -45,8 +45,8 @@ def build_config() -> dict[str, Any]:
         ``python``, ``machine``, ``compiler``, ``cpp_std``, ``cython``, ``meson`` : str
             What it was built for and with: ``"3.11"``, ``"linux x86_64"``, ``"gcc 12.2.0"``, ``"c++17"``, versions.
         ``options`` : dict
-            Of the build: ``v8`` (what was asked for), ``buildtype``, ``optimization``; ``assertions`` is a bool, whether the
-            engine's own assertions are compiled in.
+            Of the build: ``v8`` (what was asked for), ``buildtype``, ``optimization``; ``assertions`` is a bool,
+            whether the engine's own assertions are compiled in.
         ``flags`` : list of str
             V8 flags of this process; ``flags_hash`` is a hexadecimal digest of them.
     """
@@ -67,12 +67,12 @@ def build_config() -> dict[str, Any]:
 def get_include() -> str:
     """The folder to give to a C++ compiler (``-I``) for ``#include <v8snap/isolate.hpp>`` and the other headers.
 
-    They declare the engine below the Python classes: who owns what, on which thread, for how long, and what is thrown; no
-    type of V8's is in them. They need Python's own headers and C++17. An extension compiles with them, but can't be
+    They declare the engine below the Python classes: who owns what, on which thread, for how long, and what is thrown.
+    No type of V8's is in them. They need Python's own headers and C++17. An extension compiles with them, but can't be
     linked: the compiled module exports none of these functions, and they may change with each version.
 
-    Native code that JavaScript shall call needs no header: a function of any extension module is a Python callable, and so
-    an external reference or a global.
+    Native code that JavaScript shall call needs no header: a function of any extension module is a Python callable, and
+    so it can be an external reference or a global.
 
     Returns
     -------

@@ -212,6 +212,9 @@ cdef class Context:
         A context has one module of a name: importing it again gives the same one, unless it failed. Microtasks are
         run to their end, so what a module awaits at its top level has settled.
 
+        Imports with the attribute ``type: "json"`` (``assert`` in V8 10, ``with`` from 11 on) get a module whose
+        ``default`` is the parsed source.
+
         Parameters
         ----------
         name : str
@@ -240,9 +243,6 @@ cdef class Context:
         UnserializableError
             In a creator's context, where this build of V8 can't have modules in a snapshot.
         ClosedError
-
-        Imports with the attribute ``type: "json"`` (``assert`` in V8 10, ``with`` from 11 on) get a module whose
-        ``default`` is the parsed source.
         """
         self._ptr()
         find = self._finder(resolve)

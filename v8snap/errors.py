@@ -56,6 +56,9 @@ class ClosedError(V8SnapError, ValueError):
 class JSError(V8SnapError):
     """JavaScript threw something that it didn't catch.
 
+    Where a script ends with its source map (``//# sourceMappingURL=data:...``) and ``v8snap[sourcemaps]`` is installed,
+    `original` and `mapped_stack` say where the error is in the source that the script was made from.
+
     Attributes
     ----------
     name : str
@@ -75,9 +78,6 @@ class JSError(V8SnapError):
     cause : JSError | object | None
         The error's ``cause``: an Error as a JSError (not raised), one that stands for a Python exception as that
         exception, anything else converted. An exception is ``__cause__`` as well.
-
-    Where a script ends with its source map (``//# sourceMappingURL=data:...``) and ``v8snap[sourcemaps]`` is installed,
-    `original` and `mapped_stack` say where the error is in the source that the script was made from.
     """
 
     name: str
@@ -163,7 +163,7 @@ class JSTimeoutError(V8SnapError, TimeoutError):
 
 
 class JSTerminatedError(V8SnapError):
-    """JavaScript was stopped by :meth:`v8snap.Isolate.terminate`."""
+    """JavaScript was stopped by `Isolate.terminate`."""
 
 
 class JSMemoryError(V8SnapError, MemoryError):

@@ -1,4 +1,4 @@
-"""The ``.v8snap`` file: what V8's raw blob doesn't say, then the blob itself, last and on a page of its own.
+"""The ``.v8snap`` file: what a raw blob doesn't say, then the blob itself, last and on a page of its own.
 
 ::
 
@@ -10,11 +10,11 @@
     48      32    HMAC-SHA256 of the header under the signer's key; zeros where it isn't signed
     80      ...   header: JSON, UTF-8
     ...           zeros up to a multiple of 4096
-    ...           V8's blob, to the end of the file
+    ...           the blob, to the end of the file: `v8snap.blob_layout`
 
 The header holds the blob's size, its first bytes and its SHA-256, so its digest covers everything. At load an unsigned
-file's blob is checked by V8's own checksum (`v8snap.blob_layout`), which is much quicker than SHA-256:
-against damage it is as good, and against whoever can write the file neither helps, only a key does.
+file's blob is checked by its own checksums (`v8snap.blob_layout`), which are much quicker than SHA-256:
+against damage they are as good, and against whoever can write the file neither helps, only a key does.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ HEAD = struct.Struct("<8sII32s32s")
 PAGE = 4096
 MOST_HEADER = 64 * 2**20
 UNSIGNED = bytes(32)
-UNCHECKED = 12  # bytes at the start of a blob that V8's checksum doesn't cover
+UNCHECKED = 12  # bytes at the start of a blob that no checksum of its own covers
 
 
 def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memoryview, key: bytes | None) -> None:
@@ -111,7 +111,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool) -> tuple[dict[str, Any], memoryview]:
     """Read and check a file; its header, and the blob as a read-only view of the mapped or read file.
 
-    The blob's content is checked here only where `key` is given: V8's checksum is the caller's to check.
+    The blob's content is checked here only where `key` is given: its own checksums are the caller's to check.
 
     Raises
     ------

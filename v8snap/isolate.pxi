@@ -2,9 +2,14 @@
 
 @cython.no_gc_clear
 cdef class Isolate:
-    """An isolate: a JavaScript engine with a heap of its own.
+    """Isolate(snapshot=None, *, external_references=None, heap_limit=None, timeout=None, console=None)
+--
+
+    An isolate: a JavaScript engine with a heap of its own.
 
     Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`.
+
+    See V8's ``include/v8-isolate.h``.
 
     Parameters
     ----------
@@ -13,7 +18,8 @@ cdef class Isolate:
     external_references : mapping of str to callable, optional
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
-        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`.
+        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
+        beside the heap don't count.
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
         of its own, together with all that it calls.
@@ -33,7 +39,11 @@ cdef class Isolate:
     ValueError
         For a `heap_limit` too small to start with; for external references whose names begin with ``v8snap:``.
 
-    See V8's ``include/v8-isolate.h``.
+    Examples
+    --------
+    >>> with v8snap.Isolate(heap_limit=64 * 2**20, timeout=1) as iso, iso.new_context() as ctx:
+    ...     ctx.eval("[1, 2, 3].map((x) => x * x)")
+    <JSArray [1, 4, 9]>
     """
 
     cdef unique_ptr[engine.Isolate] _impl
@@ -134,7 +144,10 @@ cdef class Isolate:
         cdef const unsigned char[::1] view = blob
         self._blob = blob
         options.blob = <const char*>&view[0]
-        options.blob_size = view.shape[0]
+        options.blob_size = blob._layout.v8_size
+        options.texts.clear()
+        for start, size, two_byte in blob._layout.texts:
+            options.texts.push_back(engine.SourceText(<const char*>&view[0] + <size_t>start, size, two_byte))
         options.blob_rehashable = blob.can_be_rehashed
         options.heap_identity = self._heap_identity = blob._heap_identity
         return 0
@@ -397,7 +410,7 @@ cdef class Isolate:
         Returns
         -------
         dict of str to int
-            Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
+            A notebook shows it as a table. Sizes in bytes, and counts of contexts, by V8's names (``HeapStatistics`` in ``include/v8-statistics.h``):
             ``total_heap_size``, ``total_heap_size_executable``, ``total_physical_size``, ``total_available_size``,
             ``total_global_handles_size``, ``used_global_handles_size``, ``used_heap_size``, ``heap_size_limit``,
             ``malloced_memory``, ``external_memory``, ``peak_malloced_memory``, ``number_of_native_contexts``,
@@ -407,7 +420,8 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_statistics()
+        from v8snap.heap_figures import HeapStatistics
+        return HeapStatistics(self._ptr().heap_statistics())
 
     def heap_space_statistics(self):
         """V8's figures of each part of the heap.
@@ -415,7 +429,7 @@ cdef class Isolate:
         Returns
         -------
         list of dict
-            ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
+            A notebook shows it as a table. ``space_name`` (str) and ``space_size``, ``space_used_size``, ``space_available_size``,
             ``physical_space_size`` (int, bytes), by V8's names (``HeapSpaceStatistics`` in
             ``include/v8-statistics.h``). Which spaces there are depends on V8's version.
 
@@ -423,13 +437,16 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_space_statistics()
+        from v8snap.heap_figures import HeapSpaceStatistics
+        return HeapSpaceStatistics(self._ptr().heap_space_statistics())
 
     def write_heap_snapshot(self, file):
         """Write everything in the heap in V8's ``.heapsnapshot`` format, which Chrome DevTools opens.
 
         V8 collects garbage first, and needs about as much memory as the heap has. It is written piece by piece; Python
         runs meanwhile, other users of the isolate wait.
+
+        See V8's ``HeapProfiler::TakeHeapSnapshot`` in ``include/v8-profiler.h``.
 
         Parameters
         ----------
@@ -443,8 +460,6 @@ cdef class Isolate:
         TypeError
             Where `file` is neither.
         ClosedError, ForkedIsolateError, WrongThreadError
-
-        See V8's ``HeapProfiler::TakeHeapSnapshot`` in ``include/v8-profiler.h``.
         """
         cdef engine.Isolate* impl = self._ptr()
         if isinstance(file, str | os.PathLike):
@@ -493,6 +508,9 @@ cdef class Isolate:
         Promises of asynchronous WebAssembly (``WebAssembly.instantiate``) settle only here: V8 compiles on threads of
         its own. Finalizers of garbage (``FinalizationRegistry``) run here, too.
 
+        See V8's ``Isolate::HasPendingBackgroundTasks`` in ``include/v8-isolate.h`` and
+        ``include/libplatform/libplatform.h``.
+
         Parameters
         ----------
         wait : float, optional
@@ -511,9 +529,6 @@ cdef class Isolate:
         JSTimeoutError, JSTerminatedError, JSMemoryError
             Where what it ran was stopped. What a task throws goes to `sys.unraisablehook`.
         ClosedError, ForkedIsolateError, WrongThreadError
-
-        See V8's ``Isolate::HasPendingBackgroundTasks`` in ``include/v8-isolate.h`` and
-        ``include/libplatform/libplatform.h``.
         """
         cdef engine.Isolate* impl = self._ptr()
         cdef double seconds = _checked_timeout(timeout)

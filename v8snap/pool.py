@@ -73,15 +73,14 @@ class PoolStatistics:
     made: int
     replaced: Mapping[str, int]
 
+    def _repr_html_(self) -> str:
+        from v8snap.notebook import html
+
+        return html.pool_statistics(self)
+
 
 class IsolatePool:
     """Up to `size` isolates of one snapshot; each request gets a fresh context in one that nobody else uses meanwhile.
-
-    ::
-
-        with v8snap.IsolatePool("app.v8snap", 4, timeout=2, heap_limit=256 * 2**20) as pool:
-            with pool.context() as ctx:
-                ctx.globals["render"]({"user": "Ada"})
 
     Any thread and any asyncio task may use it: ``async with pool.context() as ctx`` waits without holding up the loop.
     An isolate is made when it is first needed, and a pool starts nothing of V8 before: one that a server makes before
@@ -115,6 +114,13 @@ class IsolatePool:
     SnapshotVersionError, SnapshotFlagsError, SnapshotCorruptError, ExternalReferenceError
     OSError, ValueError, TypeError
         As `StartupData.load` and `Isolate` would.
+
+    Examples
+    --------
+    >>> blob = v8snap.build({"app.js": "const page = (user) => `<h1>${user}</h1>`"})
+    >>> with v8snap.IsolatePool(blob, 2, timeout=2) as pool, pool.context() as ctx:
+    ...     ctx.eval("page('Ada')")
+    '<h1>Ada</h1>'
     """
 
     def __init__(

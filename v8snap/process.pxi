@@ -72,6 +72,8 @@ def set_flags(*flags):
 
     Possible only before the first isolate or creator. A blob remembers its flags and is refused under others.
 
+    See V8's ``src/flags/flag-definitions.h``.
+
     Parameters
     ----------
     *flags : str
@@ -83,8 +85,6 @@ def set_flags(*flags):
         Where V8 is started already.
     ValueError
         For a flag that is not known to be safe. The list is short on purpose: many of V8's flags kill the process.
-
-    See V8's ``src/flags/flag-definitions.h``.
     """
     for flag in flags:
         name, equals, value = flag.removeprefix("--").replace("_", "-").partition("=")

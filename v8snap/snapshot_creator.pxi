@@ -2,17 +2,27 @@
 
 
 class FunctionCodeHandling(enum.Enum):
-    """What happens to compiled functions when a blob is made; V8's ``SnapshotCreator::FunctionCodeHandling``."""
+    """What happens to compiled functions when a blob is made; V8's ``SnapshotCreator::FunctionCodeHandling``.
 
-    #: They are dropped, and compiled again when they are first called: smaller blob, slower first call.
+    Attributes
+    ----------
+    CLEAR
+        They are dropped, and compiled again when they are first called: smaller blob, slower first call.
+    KEEP
+        Bytecode of what ran stays in the blob.
+    """
+
     CLEAR = "clear"
-    #: Bytecode of what ran stays in the blob.
     KEEP = "keep"
 
 
 @cython.no_gc_clear
 cdef class SnapshotCreator:
-    """Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
+    """SnapshotCreator(*, existing_blob=None, isolate=None, external_references=None, function_code='keep', \
+heap_limit=None, rehash=True)
+--
+
+    Makes a snapshot: a fresh isolate whose heap, once scripts have run in it, becomes a blob.
 
     Use it in a ``with`` block. Leaving the block makes the blob (`blob`), unless `create_blob` was called; leaving it
     by an exception makes none, and the exception goes on. It belongs to the thread that made it.
@@ -20,6 +30,8 @@ cdef class SnapshotCreator:
     While a snapshot is built V8 is a smaller engine: no WebAssembly, SharedArrayBuffer or Atomics, stand-ins for its
     newest library functions (`builtin_gap`), and errors have no ``stack`` (`JSError` has one all the same). The
     restored isolate has it all.
+
+    See V8's ``include/v8-snapshot.h``.
 
     Parameters
     ----------
@@ -46,7 +58,13 @@ cdef class SnapshotCreator:
     SnapshotError
         For an isolate that wasn't made by `Isolate.allocate` or is used already.
 
-    See V8's ``include/v8-snapshot.h``.
+    Examples
+    --------
+    >>> with v8snap.SnapshotCreator() as sc:
+    ...     _ = sc.context.eval("var answer = 42", name="answer.js")
+    >>> with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
+    ...     ctx.globals["answer"]
+    42
     """
 
     cdef unique_ptr[engine.SnapshotCreator] _impl

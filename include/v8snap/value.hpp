@@ -3,6 +3,8 @@
 
 #include <Python.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace v8snap {
@@ -36,7 +38,7 @@ class Value {
   // is given with `receiver`, the proxy it was got from, as its `this`.
   virtual PyObject* get(PyObject* key, PyObject* receiver) = 0;
   virtual void set(PyObject* key, PyObject* value) = 0;
-  // False where there was nothing to delete. A property that can't be deleted throws kJs (TypeError).
+  // False where there was nothing to delete. A property that can't be deleted throws kConversion.
   virtual bool remove(PyObject* key) = 0;
   virtual bool has(PyObject* key) = 0;
   // Own enumerable keys with string names, as a list of str; an array's indices are among them.
@@ -61,10 +63,11 @@ class Value {
 
   // A deep copy as Python objects; see slow_copy.cc for the rules.
   virtual PyObject* to_py() = 0;
-  // What it is in a word, without running JavaScript: constructor's or function's name, a symbol's description.
-  virtual PyObject* describe() = 0;
-  // Its beginning for a person to read. Accessors and proxies aren't asked.
+  // Its beginning for a person to read, in one line that can be written anywhere. Accessors and proxies aren't asked.
   virtual PyObject* preview() = 0;
+  // The same with its parts: (text, parts, left_out), where parts is None, or a list of (key, such a tuple) for the
+  // first `entries` of them, down to `depth` levels and `values` tuples in all.
+  virtual PyObject* outline(uint32_t entries, int depth, size_t values) = 0;
   virtual bool strict_equals(Value& other) = 0;
   virtual int identity_hash() = 0;
 };

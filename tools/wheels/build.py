@@ -4,8 +4,8 @@
     tools/build_wheels --python python3.12        only these
     tools/build_wheels --test                     the whole test suite against each wheel
 
-V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit that
-is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
+V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit
+that is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import re
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +34,9 @@ COMPILERS = re.compile(
 )
 PYTHONS = re.compile(r"(python|pip|pypy|idle|pydoc)[\d.]*(-config)?")
 
+#: Beside the package are the libraries that auditwheel put there, which look like a package without modules.
+CONTENTS = ("--toplevel", "v8snap,v8snap.libs", "--ignore", "W009,W010")
+
 
 class FailedError(Exception):
     """A step failed; the text has the end of what it printed."""
@@ -41,10 +44,12 @@ class FailedError(Exception):
 
 @dataclass(frozen=True)
 class Made:
-    """A finished wheel and how its test ended."""
+    """A file of the release, or what one would have been, and how its test ended."""
 
-    wheel: Path
+    name: str
+    bytes: int
     tested: str
+    failed: bool = False
 
 
 class Workshop:
@@ -57,6 +62,7 @@ class Workshop:
         self.tools = work / "tools"
         self.source = work / "source"
         self.logs = work / "logs"
+        self.once = threading.Lock()  # for what all wheels share
         for folder in (self.logs, output):
             folder.mkdir(parents=True, exist_ok=True)
         self.v8_options = ["-Csetup-args=-Dv8=prefix", f"-Csetup-args=-Dv8_prefix={self.v8 / 'root'}"]
@@ -88,8 +94,8 @@ class Workshop:
         self.run(step, programs / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages)
         return programs
 
-    def prepare(self) -> None:
-        """The tools, V8, and the source distribution, unpacked."""
+    def prepare(self, tag: str | None) -> Made:
+        """The tools, V8, and the source distribution, which is unpacked too; its version has to be the tag's."""
         say("tools and V8")
         self.environment("tools", Path(sys.executable), "tools", "-r", HERE / "requirements.txt")
         self.run(
@@ -102,12 +108,20 @@ class Workshop:
         [sdist] = folder.iterdir()
         self.check("sdist", sdist, REPOSITORY)
         shutil.rmtree(self.source, ignore_errors=True)
-        with tarfile.open(sdist) as files:
-            files.extractall(self.work, filter="tar") if hasattr(tarfile, "data_filter") else files.extractall(
-                self.work
-            )
+        shutil.unpack_archive(sdist, self.work)
         (self.work / sdist.name.removesuffix(".tar.gz")).rename(self.source)
+        if tag and sdist.name != f"v8snap-{tag.removeprefix('v')}.tar.gz":
+            raise FailedError(f"{sdist.name} isn't what the tag {tag} is for: the version is in meson.build")
         shutil.copy(sdist, self.output)
+        return Made(sdist.name, sdist.stat().st_size, "has all files of the repository")
+
+    def wheel_or_failure(self, python: Python, whole_suite: bool) -> Made:
+        """A wheel, or what went wrong, so that others are made all the same."""
+        try:
+            return self.wheel(python, whole_suite)
+        except FailedError as error:
+            say(f"{python.tag}: {error}")
+            return Made(python.tag, 0, "FAILED, see above", failed=True)
 
     def build(self, step: str, programs: Path, kind: str, into: Path, source: Path, *options: str) -> None:
         """Run the build frontend in an environment that has what it needs."""
@@ -122,7 +136,7 @@ class Workshop:
         self.run(step, python, HERE / "check.py", kind, file, *folders)
         self.run(step, python, "-m", "twine", "check", "--strict", file)
         if kind == "wheel":
-            self.run(step, python, "-m", "check_wheel_contents", "--no-config", file)
+            self.run(step, python, "-m", "check_wheel_contents", "--no-config", *CONTENTS, file)
 
     def wheel(self, python: Python, whole_suite: bool) -> Made:
         """Compile, repair, check and test one wheel."""
@@ -132,14 +146,15 @@ class Workshop:
         compiled, repaired = self.work / f"compiled-{step}", self.work / f"repaired-{step}"
         for folder in (compiled, repaired):
             shutil.rmtree(folder, ignore_errors=True)
-        self.build(step, programs, "--wheel", compiled, self.source, "-Cinstall-args=--strip")
+        self.build(step, programs, "--wheel", compiled, self.source, "-Csetup-args=-Dcpp_link_args=-Wl,--strip-all")
         say(f"{python.tag}: libraries and licences")
         self.run(step, self.tools / "bin" / "python", HERE / "repair.py", *compiled.iterdir(), repaired, self.v8)
         [wheel] = repaired.iterdir()
-        self.check("wheel", wheel, self.source, self.work, REPOSITORY, Path.home())
+        self.check("wheel", wheel, self.source, self.work, REPOSITORY)
         tested = self.test(python, wheel, whole_suite)
         say(f"{python.tag}: {tested}")
-        return Made(Path(shutil.copy(wheel, self.output)), tested)
+        shutil.copy(wheel, self.output)
+        return Made(wheel.name, wheel.stat().st_size, tested)
 
     def test(self, python: Python, wheel: Path, whole_suite: bool) -> str:
         """Test a wheel in an environment that has nothing of what it was made with; the last line of the test."""
@@ -154,25 +169,20 @@ class Workshop:
             printed = self.run(step, programs / "python", "-I", smoke, cwd=home, env=env)
             if whole_suite:
                 env["PATH"] += os.pathsep + str(self.programs_but_compilers())
-                env["V8SNAP_TEST_PACKAGES"] = str(self.folder("npm"))
                 shutil.copytree(self.source, home / "source")
                 printed = self.run(step, programs / "pytest", "-q", cwd=home / "source", env=env)
         return printed.strip().splitlines()[-1].strip("= ")
 
-    def folder(self, name: str) -> Path:
-        """A folder of that name in the working folder."""
-        path = self.work / name
-        path.mkdir(exist_ok=True)
-        return path
-
     def programs_but_compilers(self) -> Path:
         """A folder for ``PATH`` with the programs of this machine, without compilers and other Pythons."""
-        target = self.folder("programs")
-        for folder in os.environ["PATH"].split(os.pathsep):
-            for program in Path(folder).glob("*"):
-                link = target / program.name
-                if not (COMPILERS.fullmatch(program.name) or PYTHONS.fullmatch(program.name) or link.is_symlink()):
-                    link.symlink_to(program)
+        target = self.work / "programs"
+        with self.once:
+            target.mkdir(exist_ok=True)
+            for folder in os.environ["PATH"].split(os.pathsep):
+                for program in Path(folder).glob("*"):
+                    link = target / program.name
+                    if not (COMPILERS.fullmatch(program.name) or PYTHONS.fullmatch(program.name) or link.is_symlink()):
+                        link.symlink_to(program)
         return target
 
 
@@ -208,6 +218,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--test", action="store_true", help="run the whole test suite against each wheel")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="wheels at a time (default: 1)")
+    parser.add_argument("--sdist-only", action="store_true", help="no wheels")
+    parser.add_argument("--tag", metavar="vX.Y.Z", help="fail unless this is the version")
     parser.add_argument("--output", type=Path, default=REPOSITORY / "dist", metavar="FOLDER", help="default: dist")
     parser.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep everything in between here, V8 for the next run"
@@ -225,26 +237,26 @@ def main() -> int:
     try:
         if not options.allow_dirty and uncommitted():
             raise FailedError(f"there are changes that aren't committed:\n{uncommitted()}")
-        if options.python:
+        if options.sdist_only:
+            wanted = []
+        elif options.python:
             wanted = pythons.given(Path(shutil.which(path) or path) for path in options.python)
         else:
             wanted = pythons.find()
-        if not wanted:
+        if not wanted and not options.sdist_only:
             raise FailedError("no Python was found to make a wheel for; --python names one")
         with tempfile.TemporaryDirectory(prefix="v8snap-wheels-") as folder:
             work = (options.work or Path(folder)).absolute()
             workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute())
-            workshop.prepare()
+            made = [workshop.prepare(options.tag)]
             with ThreadPoolExecutor(options.jobs) as pool:
-                made = list(pool.map(lambda python: workshop.wheel(python, options.test), wanted))
+                made += pool.map(lambda python: workshop.wheel_or_failure(python, options.test), wanted)
     except (FailedError, pythons.UnfitError) as error:
         print(error, file=sys.stderr)
         return 1
-    files = sorted(path for path in workshop.output.glob("v8snap-*") if path.suffix == ".gz")
-    rows = [("file", "MB", "test"), *((path.name, f"{path.stat().st_size / 1e6:.1f}", "") for path in files)]
-    rows += [(each.wheel.name, f"{each.wheel.stat().st_size / 1e6:.1f}", each.tested) for each in made]
+    rows = [("file", "MB", "test"), *((each.name, f"{each.bytes / 1e6:.1f}", each.tested) for each in made)]
     print(f"\n{table(rows)}\n\nin {workshop.output}")
-    return 0
+    return int(any(each.failed for each in made))
 
 
 STARTED = time.monotonic()

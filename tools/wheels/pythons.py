@@ -52,10 +52,11 @@ class UnfitError(Exception):
 
 def look_at(path: Path) -> Python:
     """Ask an interpreter what it is."""
-    done = subprocess.run([path, "-I", "-c", FACTS], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise UnfitError(f"{path} doesn't run")
-    facts = json.loads(done.stdout)
+    try:
+        done = subprocess.run([path, "-I", "-c", FACTS], capture_output=True, text=True, check=True)
+        facts = json.loads(done.stdout)
+    except (OSError, subprocess.CalledProcessError, json.JSONDecodeError) as error:
+        raise UnfitError(f"{path} doesn't run: {error}") from error
     version = tuple(facts["version"])
     reasons = {
         "isn't CPython": facts["implementation"] != "CPython",

@@ -29,7 +29,7 @@ def run(*command: str | Path) -> None:
     subprocess.run(command, check=True, env={**os.environ, "PATH": path})
 
 
-def soname(path: Path) -> str:
+def plain_name(path: Path) -> str:
     """The name that a library had before auditwheel made it unique."""
     return re.sub(r"-[0-9a-f]{8}\.", ".", path.name, count=1)
 
@@ -51,11 +51,13 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         grafted, unpacked = Path(folder, "grafted"), Path(folder, "unpacked")
         # Libraries get unique names: else a process that has loaded another libcrypto.so.3 (Python's own ssl does)
         # would give that to V8's library, and ours to whoever comes later.
-        run(sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", grafted, wheel)
+        # What it makes is packed once more, so it needn't be compressed.
+        command = ("auditwheel", "repair", "--zip-compression-level", "0", "--wheel-dir", grafted, wheel)
+        run(sys.executable, "-m", *command)
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()
         libraries = sorted((root / "v8snap.libs").iterdir())
-        facts = v8_tree.carried(v8 / "root", [soname(path) for path in libraries], "wheel")
+        facts = v8_tree.carried(v8 / "root", [plain_name(path) for path in libraries], "wheel")
         (root / "v8snap" / "_carried.json").write_text(facts)
         [dist_info] = root.glob("*.dist-info")
         add_licences(dist_info, v8 / "licences")

@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 import v8snap
 from v8snap import demo
+from v8snap.cli import failures
 from v8snap.cli.common import FILE, WARM_UP, host_option, json_option, print_json, script_named
+from v8snap.cli.progress import figures, output, progress
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from v8snap.bench import CompiledFunction
 
 __all__ = ["command"]
@@ -55,20 +58,22 @@ def command(
         raise SystemExit(_own_benchmarks(budgets))
     from v8snap import bench
 
-    console = Console(stderr=True)
     named = script_named({WARM_UP: warmup, bench.CALL_NAME: call or warmup})
-    with named, console.status("starting") as status:
-        result = bench.bench(bench.Bundle(scripts, _text_of(warmup), _text_of(call), host), rounds, status.update)
+    bundle = bench.Bundle(scripts, _text_of(warmup), _text_of(call), host)
+    with named, progress(bench.steps(bundle, rounds)) as on_step:
+        result = bench.bench(bundle, rounds, on_step)
     if as_json:
         functions = [asdict(function) for function in result["uncompiled"]]
         print_json({**result, "uncompiled": functions})
         return
-    shown = Console(width=None if Console().is_terminal else 130)
-    shown.print(_bench_table(result, rounds))
+    shown = output()
+    shown.print(_bench_table(shown, result, rounds))
     if result["uncompiled"]:
         shown.print(_functions_table(result["uncompiled"]))
     if not result["same_result"]:
-        console.print("The first call's result was not the same each time: a script that asks for time or chance?")
+        failures.console().print(
+            "The first call's result was not the same each time: a script that asks for time or chance?"
+        )
 
 
 def _text_of(path: Path | None) -> str | None:
@@ -85,16 +90,17 @@ def _own_benchmarks(budgets: bool) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def _bench_table(result: dict[str, Any], rounds: int) -> Table:
-    table = Table(
+def _bench_table(console: Console, result: dict[str, Any], rounds: int) -> Table:
+    table = figures(
+        console,
         title=f"{', '.join(result['scripts'])}: from start to first result (V8 {v8snap.v8_version()})",
         caption=f"ms, median of {rounds} fresh processes for each way, taken in turn. load: read and run the scripts, "
         "or read and check the blob's file. memory: MB of the process after the first call (PSS). compiled: functions "
         "that V8 still had to compile in the first call. faster: total of the scripts over this total.",
     )
     table.add_column("start from")
-    for heading in (*demo.STEPS, "total", "memory", "file MB", "compiled", "faster"):
-        table.add_column(heading, justify="right")
+    for heading in (*demo.STEPS, "total", "memory", "file\nMB", "compiled", "faster"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for way, row in result["ways"].items():
         times = [f"{row['medians'][step]:.1f}" for step in (*demo.STEPS, "total")]
         memory = "" if row["memory"] is None else f"{row['memory'] / 1e6:.1f}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from v8snap import errors
 from v8snap.cli import failures
@@ -24,9 +23,10 @@ from v8snap.cli.common import (
     script_named,
     timeout_option,
 )
+from v8snap.cli.progress import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["command"]
 
@@ -113,7 +113,7 @@ def command(
     with (
         script_named({WARM_UP: warmup}),
         _modules_named(),
-        _progress(files + 2 + (warmup is not None)) as on_phase,
+        progress(files + 2 + (warmup is not None)) as on_phase,
     ):  # create, load
         blob = v8snap.build(
             scripts,
@@ -156,21 +156,3 @@ def _modules_named() -> Iterator[None]:
         yield
     except errors.ModuleResolveError as error:
         raise errors.V8SnapError(f"{error}; give each module by --module, or by --context-module") from error
-
-
-@contextlib.contextmanager
-def _progress(steps: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal; what is given takes each phase."""
-    console = failures.console()
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("start", total=steps)
-        begun: list[str] = []
-
-        def on_phase(phase: str) -> None:
-            if begun and phase == begun[0]:
-                begun.clear()  # it is built once more, under another seed
-            progress.update(task, description=failures.printable(phase), completed=min(len(begun), steps))
-            begun.append(phase)
-
-        yield on_phase

@@ -20,13 +20,16 @@ from pygments.lexers.javascript import JavascriptLexer
 
 from v8snap.cli import failures
 from v8snap.cli.common import context_option, echo, host_option, key_option, load, snapshot_argument
+from v8snap.cli.event_loop import EventLoop, event_loop
 from v8snap.cli.repl_input import JavaScriptCompleter, is_complete
-from v8snap.cli.session import Session, externals_option, opened
+from v8snap.cli.start import externals_option, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prompt_toolkit.key_binding import KeyPressEvent
+
+    from v8snap.interactive.session import Session
 
 __all__ = ["command", "history_path", "interact"]
 
@@ -59,8 +62,8 @@ def command(
         raise click.UsageError("standard input is no terminal; to run a script from it: v8snap run SNAPSHOT -")
     blob = load(snapshot, key_file)
     click.echo(f"{snapshot}, V8 {blob.v8_version}; .help for help")
-    with opened(blob, context=context, host=host, externals=externals) as session:
-        interact(session, _history())
+    with event_loop() as loop, opened(loop, blob, context=context, host=host, externals=externals) as session:
+        interact(session, _history(), loop)
 
 
 def history_path() -> Path:
@@ -79,18 +82,16 @@ def _history() -> History:
     return InMemoryHistory()
 
 
-def interact(session: Session, history: History) -> None:
+def interact(session: Session, history: History, loop: EventLoop) -> None:
     """Read, run and print until the input ends."""
-    session.loop.set_exception_handler(
-        lambda _, what: failures.show(what.get("exception") or RuntimeError(what["message"]))
-    )
-    _Repl(session, history).run()
+    loop.tell(failures.show)
+    _Repl(session, history, loop).run()
 
 
 class _Repl:
-    def __init__(self, session: Session, history: History) -> None:
+    def __init__(self, session: Session, history: History, loop: EventLoop) -> None:
         self.session = session
-        self.loop = session.loop
+        self.loop = loop
         self.completer = JavaScriptCompleter(session.context)
         self.prompt: PromptSession[str] = PromptSession(
             "> ",
@@ -124,7 +125,7 @@ class _Repl:
         while True:
             try:
                 with patch_stdout(raw=True):  # timers may write while something is typed
-                    source = self.loop.run_until_complete(self.prompt.prompt_async())
+                    source = self.loop.run(self.prompt.prompt_async())
             except KeyboardInterrupt:
                 continue
             except EOFError:
@@ -138,13 +139,13 @@ class _Repl:
 
     def _run_input(self, source: str) -> None:
         self.inputs += 1
-        task = self.loop.create_task(self._evaluate(source, f"<repl:{self.inputs}>"))
+        task = self.loop.start(self._evaluate(source, f"<repl:{self.inputs}>"))
         try:
-            self.loop.run_until_complete(task)
+            self.loop.wait(task)
         except KeyboardInterrupt:
             if task.cancel():  # else it came out of the task, and a loop never ends for such a one
                 with contextlib.suppress(asyncio.CancelledError):
-                    self.loop.run_until_complete(task)
+                    self.loop.wait(task)
             failures.console().print("interrupted", style="red")
 
     async def _evaluate(self, source: str, name: str) -> None:

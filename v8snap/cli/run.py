@@ -20,10 +20,13 @@ from v8snap.cli.common import (
     snapshot_argument,
     timeout_option,
 )
-from v8snap.cli.session import Session, externals_option, opened
+from v8snap.cli.event_loop import event_loop
+from v8snap.cli.start import externals_option, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from v8snap.interactive.session import Session
 
 __all__ = ["command"]
 
@@ -61,13 +64,16 @@ def command(
     if as_json and expression is None:
         raise click.UsageError("--json prints the value of -e EXPR")
     blob = load(snapshot, key_file)
-    with opened(blob, context=context, host=host, externals=externals, timeout=timeout) as session:
+    with (
+        event_loop() as loop,
+        opened(loop, blob, context=context, host=host, externals=externals, timeout=timeout) as session,
+    ):
         if expression is None:
             assert file is not None
             name, source = _read(file)
-            session.run(session.evaluate_settled(source, name))
+            loop.run(loop.settled(session, source, name))
         else:
-            value = session.run(session.evaluate_settled(expression, "<eval>"))
+            value = loop.run(loop.settled(session, expression, "<eval>"))
             _print(session, value, as_json)
     for error in session.rejections:
         failures.show(error)

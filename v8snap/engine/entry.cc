@@ -1,5 +1,6 @@
 // Visits to an isolate: the thread's turn, V8's lock, the entered isolate.
 #include "internal.hpp"
+#include "thread_data.hpp"
 
 namespace v8snap {
 
@@ -44,6 +45,7 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
     if (isolate.limit_of != self) {
       isolate.v8->SetStackLimit(javascript_stack_limit());
       isolate.limit_of = self;
+      if (!isolate.is_creator) note_thread_data(isolate.v8);
     }
     if (isolate.has_leftovers()) {
       isolate.drain();

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Which lines of Python, Cython and C++ the default test suite runs.
+#   tools/coverage.sh [--record] [TESTS...]
+# Builds into the folder build-coverage in V8SNAP_PROOF_BUILDS (this folder if not given) and writes there html/index.html
+# (Python and Cython), cpp/index.html (the engine) and summary.txt. V8SNAP_SETUP has more options for Meson. With --record
+# the figures go into docs/reference/proof.json. Its end is the tests' own: a report is made also where some failed.
+set -euo pipefail
+record=
+[ "${1:-}" != --record ] || { record=yes; shift; }
+top=$(cd "$(dirname "$0")/.." && pwd)
+folder=${V8SNAP_PROOF_BUILDS:-$top}/build-coverage
+read -ra setup <<< "${V8SNAP_SETUP:-}"
+export V8SNAP_COVERAGE_BUILD=$folder/meson
+
+[ -e "$folder/venv" ] || python3 -m venv "$folder/venv"
+. "$folder/venv/bin/activate"
+pip install -q meson-python Cython ninja meson 'coverage>=7.10' 'gcovr>=8'
+options=()
+for option in -Dbuildtype=debug -Dcoverage=true -Db_coverage=true "${setup[@]}"; do options+=("-Csetup-args=$option"); done
+pip install -q --no-build-isolation -Cbuild-dir="$folder/meson" "${options[@]}" "$top[test]"
+installed=$(cd / && python -c 'import importlib.util as u; print(u.find_spec("v8snap").submodule_search_locations[0])')
+
+cat > "$folder/coveragerc" << EOF
+[run]
+plugins = cython_coverage
+source = $installed
+parallel = true
+data_file = $folder/data/coverage
+patch = subprocess
+[paths]
+v8snap =
+    $top/v8snap
+    $installed
+[html]
+directory = $folder/html
+EOF
+rm -rf "$folder/data" "$folder/html" "$folder/cpp" && mkdir "$folder/data" "$folder/cpp"
+find "$folder/meson" -name '*.gcda' -delete
+export PYTHONPATH=$top/tools COVERAGE_RCFILE=$folder/coveragerc
+
+status=0
+(cd "$top" && python -P -m coverage run -m pytest -q "$@") || status=$?
+
+cd "$top"
+coverage combine -q
+coverage html -q --ignore-errors
+{
+  coverage report --ignore-errors
+  gcovr --root "$top" --filter "$top/v8snap/engine/" --filter "$top/include/" --object-directory "$folder/meson" \
+    --gcov-ignore-parse-errors=all --json-summary "$folder/cpp/summary.json" --html-details "$folder/cpp/index.html" \
+    --txt - "$folder/meson"
+} | tee "$folder/summary.txt"
+
+[ -z "$record" ] || python - "$folder" << 'EOF'
+import json, subprocess, sys
+from pathlib import Path
+import proof_page
+
+subprocess.run(["coverage", "json", "-q", "--ignore-errors", "-o", sys.argv[1] + "/coverage.json"], check=True)
+files = json.loads(Path(sys.argv[1], "coverage.json").read_text())["files"]
+
+def note(name, endings):
+    found = [facts["summary"] for path, facts in files.items() if path.endswith(endings)]
+    lines = sum(each["num_statements"] for each in found)
+    covered = sum(each["covered_lines"] for each in found)
+    proof_page.record("coverage", name, {"lines": lines, "covered": covered, "percent": round(100 * covered / lines, 1)})
+
+note("Python", ".py")
+note("Cython", (".pyx", ".pxi"))
+cpp = json.loads(Path(sys.argv[1], "cpp", "summary.json").read_text())
+proof_page.record("coverage", "C++", {"lines": cpp["line_total"], "covered": cpp["line_covered"],
+                                      "percent": round(cpp["line_percent"], 1)})
+EOF
+exit $status

@@ -1,0 +1,152 @@
+"""docs/reference/proof.md: what was run to prove v8snap, and the figures.
+
+They are in proof.json beside it, which the tools write.
+
+    python tools/proof_page.py                                    write the page
+    python tools/proof_page.py record SECTION NAME FACT=VALUE...  put a run's facts there first
+
+A fact of a later run under the same name replaces it.
+"""
+
+import datetime
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+#: Section -> name -> facts
+Data = dict[str, dict[str, dict[str, Any]]]
+
+DOCS = Path(__file__).parents[1] / "docs" / "reference"
+DATA, PAGE = DOCS / "proof.json", DOCS / "proof.md"
+
+#: Section -> (title, what it is, the script that does it)
+SECTIONS = {
+    "matrix": (
+        "Versions of V8 and Python",
+        "The whole test suite, built against each Debian release's own V8 and on each Python.",
+        "tools/matrix.sh --record",
+    ),
+    "sanitizers": (
+        "Sanitizers",
+        "The engine's tests in C++, which hold Python but nothing of v8snap's Python, and Python's tests of what lives "
+        "how long and of conversion. Python's own library and V8's are not built with a sanitizer. What is suppressed "
+        "and why: `tools/sanitizers`.",
+        "tools/sanitize.sh asan|python|valgrind --record",
+    ),
+    "leaks": (
+        "Leaks",
+        "Bytes that the second half of so many cycles adds to a process. What the allocator and V8 keep for later "
+        "comes and goes; what leaks would be there for each cycle.",
+        "python tests/leaks.py",
+    ),
+    "soak": (
+        "Soak",
+        "Threads and asyncio tasks share a pool of isolates that start from a mapped file. Much of what they ask for "
+        "goes wrong on purpose: endless loops, full heaps, termination, forks, exceptions. Each request is counted "
+        "at both ends, and each result is compared. Times are of the requests that are to succeed, on a machine that "
+        "had other work.",
+        "python tests/soak.py --minutes 60 --record",
+    ),
+    "coverage": (
+        "Coverage",
+        "Lines of Python, Cython and C++ that the default test suite runs.",
+        "tools/coverage.sh --record",
+    ),
+}
+
+
+def load() -> Data:
+    """The data: section -> name -> facts."""
+    return json.loads(DATA.read_text()) if DATA.exists() else {}
+
+
+def record(section: str, name: str, facts: Mapping[str, Any]) -> None:
+    """Put the facts of a run into the data, and write the page.
+
+    Parameters
+    ----------
+    section, name : str
+    facts : mapping of str to JSON data
+    """
+    data = load()
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    data.setdefault(section, {})[name] = {**facts, "date": today}
+    DATA.write_text(json.dumps(data, indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(data))
+
+
+def page(data: Data) -> str:
+    """The document of these data: str."""
+    lines = [
+        "# Proof",
+        "",
+        "What was run, on what, for how long, and what came of it. The page is made from these runs by",
+        "`tools/proof_page.py`; beside them are the [hazards](hazards.md), measured one by one.",
+    ]
+    for section in [*SECTIONS, *sorted(data.keys() - SECTIONS)]:
+        if section not in data:
+            continue
+        title, about, script = SECTIONS.get(section, (section.capitalize(), "", ""))
+        lines += ["", f"## {title}", ""]
+        if about:
+            lines += [f"{about} Made by `{script}`.", ""]
+        lines += _soak(data[section]) if section == "soak" else _table(data[section])
+    return "\n".join(lines) + "\n"
+
+
+def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
+    """A line for each run, a column for each fact."""
+    columns = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
+    rows = [
+        ["", *columns],
+        *([name, *(_cell(facts.get(each, "")) for each in columns)] for name, facts in runs.items()),
+    ]
+    return [_row(rows[0]), "|---" * (len(columns) + 1) + "|", *map(_row, rows[1:])]
+
+
+def _soak(runs: dict[str, dict[str, Any]]) -> list[str]:
+    """A column for each run, as they have many facts."""
+    names = list(runs)
+    shown = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
+    lines = [_row(["", *names]), "|---" * (len(names) + 1) + "|"]
+    return lines + [
+        _row([each.replace("_", " "), *(_cell(runs[name].get(each, "")) for name in names)]) for each in shown
+    ]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(number)}" for name, number in sorted(value.items())) or "none"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _value(text: str) -> Any:
+    """A number where it is one."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def main(arguments: list[str]) -> None:
+    """Do what the command line says."""
+    if arguments:
+        command, section, name, *facts = arguments
+        if command != "record" or not facts:
+            sys.exit(__doc__)
+        pairs = (fact.partition("=") for fact in facts)
+        record(section, name, {fact: _value(value) for fact, _, value in pairs})
+    else:
+        PAGE.write_text(page(load()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

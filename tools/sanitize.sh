@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Runs v8snap under a sanitizer or valgrind and fails on the first finding.
+#   tools/sanitize.sh asan [--record]       the engine's tests in C++ under AddressSanitizer, UBSan and LeakSanitizer
+#   tools/sanitize.sh python [--record]     Python's tests of what lives how long and of conversion, under the same
+#   tools/sanitize.sh valgrind [--record]   the engine's tests in C++ under memcheck, V8 without its compilers
+# Needs g++ with its sanitizers, doctest (Debian: doctest-dev) and, for the last, valgrind. Builds into folders named
+# build-* in V8SNAP_PROOF_BUILDS (this folder if not given). V8SNAP_SETUP has more options for Meson, such as
+# "-Dv8=prefix -Dv8_prefix=...". With --record the figures go into docs/reference/proof.json.
+set -euo pipefail
+mode=${1:?usage: sanitize.sh asan|python|valgrind [--record]}
+record=${2:-}
+top=$(cd "$(dirname "$0")/.." && pwd)
+builds=${V8SNAP_PROOF_BUILDS:-$top}
+supp=$top/tools/sanitizers
+read -ra setup <<< "${V8SNAP_SETUP:-}"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# A build folder with an environment of its own, into which v8snap is installed.
+build() {
+  local folder=$builds/$1
+  shift
+  [ -e "$folder/venv" ] || python3 -m venv "$folder/venv"
+  . "$folder/venv/bin/activate"
+  pip install -q meson-python Cython ninja meson
+  local options=()
+  for option in -Dengine_tests=true -Dbuildtype=debug -Doptimization=1 "$@" "${setup[@]}"; do
+    options+=("-Csetup-args=$option")
+  done
+  pip install -q --no-build-isolation -Cbuild-dir="$folder/meson" "${options[@]}" "$top[test]"
+  tests=$folder/meson/tests/cpp/v8snap-engine-tests
+}
+
+# Puts into docs/reference/proof.json how long it took, on what, and what pytest or doctest said at its end.
+note() {
+  local said
+  said=$(grep -E '^\[doctest\] test cases|^=+ .* (passed|failed)|^[0-9]+ passed' "$log" | tail -n 1 | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
+  [ -n "$said" ] || { echo 'no test ran'; exit 1; }
+  echo "$mode: $said tests, no findings"
+  [ "$record" != --record ] || (cd / && python "$top/tools/proof_page.py" record sanitizers "$1" "tests=$said" \
+    "seconds=$SECONDS" findings=0)
+}
+
+# What the sanitizers have to be told; halt_on_error makes UBSan end the process, too.
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:suppressions=$supp/ubsan.supp
+export LSAN_OPTIONS=suppressions=$supp/lsan.supp:print_suppressions=0
+export PYTHONMALLOC=malloc  # each of Python's objects by itself, or no use after its end would be seen
+
+sanitized() { build build-asan -Db_sanitize=address,undefined -Db_lundef=false; }
+
+case $mode in
+  asan)
+    sanitized
+    SECONDS=0
+    "$tests" 2>&1 | tee "$log"
+    note "AddressSanitizer, UBSan, LeakSanitizer: the engine in C++"
+    ;;
+  python)
+    sanitized
+    SECONDS=0
+    # Python itself isn't built with the sanitizer, so its library has to be there first; and the C++ library, in which
+    # it looks for what throws.
+    preload="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libstdc++.so)"
+    cd "$top/tests"
+    LD_PRELOAD=$preload pytest -q --timeout 1200 -p no:cacheprovider \
+      test_lifetime.py test_conversion.py test_values.py test_callbacks.py test_deep_copies.py test_array_proxies.py \
+      test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
+      test_layers.py test_modules.py 2>&1 | tee "$log"
+    note "AddressSanitizer, UBSan, LeakSanitizer: Python's tests"
+    ;;
+  valgrind)
+    build build-valgrind
+    SECONDS=0
+    # In a forked child the engine leaves memory alone on purpose, and valgrind would hold that against it.
+    valgrind --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite \
+      --suppressions="$supp/valgrind.supp" --num-callers=40 --max-threads=2000 \
+      "$tests" --v8=--jitless --test-case-exclude='a child made by fork*' 2>&1 | tee "$log"
+    note "valgrind's memcheck: the engine in C++"
+    ;;
+  *)
+    echo "no such mode: $mode"
+    exit 2
+    ;;
+esac
