@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from v8snap.errors import SnapshotCorruptError, SnapshotSignatureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["read_file", "replaced_file", "write_file"]
 
@@ -103,7 +103,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:  # such as a full disk
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:  # such as a full disk
             error.filename = str(path)
         raise
 
@@ -140,7 +140,9 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
         raise SnapshotSignatureError(f"{os.fspath(path)} is not signed with this key")
     if hashlib.sha256(encoded).digest() != digest:
         raise SnapshotCorruptError(f"{os.fspath(path)}: the header is damaged")
-    header: dict[str, Any] = json.loads(encoded)
+    header = _header_from(encoded)
+    if header is None:
+        raise SnapshotCorruptError(f"{os.fspath(path)}: the header is none of a snapshot file")
     start = HEAD.size + length + -(HEAD.size + length) % PAGE
     blob = content[start:]
     if any(content[HEAD.size + length : start]) or len(blob) != header["size"]:
@@ -150,6 +152,68 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
     if key is not None and hashlib.sha256(blob).hexdigest() != header["sha256"]:
         raise SnapshotCorruptError(f"{os.fspath(path)}: the blob is damaged")
     return header, blob
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_index(value: Any) -> bool:
+    """One that may be below 0, for what isn't in a list."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _table_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and _is_index(value[0]) and _is_count(value[1])
+
+
+def _is_script(value: Any) -> bool:
+    return isinstance(value, dict) and _is_text(value.get("name")) and _is_count(value.get("size"))
+
+
+# What the values of a header are, which anybody can write: whatever is asked of a blob relies on it.
+_REQUIRED = {"size": _is_count, "start": _is_text, "sha256": _is_text}
+_OPTIONAL = {
+    **dict.fromkeys(("v8_version", "build_id", "flags_hash", "arch"), _or_none(_is_text)),
+    "context_names": _or_none(_list_of(_or_none(_is_text))),
+    "external_references": _list_of(_is_text),
+    "isolate_data": _table_of(_is_count),
+    "context_data": _table_of(_table_of(_is_count)),
+    "context_data_counts": _or_none(_table_of(_is_count)),
+    "isolate_data_places": _or_none(_list_of(_is_place)),
+    "scripts": _list_of(_is_script),
+}
+
+
+def _header_from(encoded: bytes) -> dict[str, Any] | None:
+    """The header in those bytes; None where they are none."""
+    try:
+        header = json.loads(encoded)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(header, dict):
+        return None
+    if not all(name in header and check(header[name]) for name, check in _REQUIRED.items()):
+        return None
+    if not all(check(header[name]) for name, check in _OPTIONAL.items() if name in header):
+        return None
+    return header
 
 
 def _check_key(key: bytes | None) -> None:

@@ -56,8 +56,9 @@ void ContextImpl::close() {
   Entry entry(isolate_);
   isolate_.report_rejections_now(true);
   if (slot_->closed) return;  // by what was told of them
-  // What it has left to do is not for the time of other contexts: V8 drops the jobs of one that is detached.
-  slot_->context_handle.Get(isolate_.v8)->DetachGlobal();
+  // What it has left to do is not for the time of other contexts: V8 drops the jobs of one that is detached. It also
+  // notes it in the heap, which is not for a snapshot.
+  if (!isolate_.is_creator) slot_->context_handle.Get(isolate_.v8)->DetachGlobal();
   isolate_.close_slots(this);
   // Half of what a context costs is collected only once V8 knows that it is gone.
   compat::context_disposed(isolate_.v8);

@@ -129,6 +129,9 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   }
   // A creator's errors have no `stack`: the trace comes from V8's message.
   v8->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames, v8::StackTrace::kDetailed);
+  // Dates keep their local hours under the number of V8's time zone setting: none of a creator's is a later isolate's,
+  // which may be elsewhere.
+  for (int i = options.blob == nullptr ? 1 : 2; i > 0; --i) v8->DateTimeConfigurationChangeNotification();
   start_common();
   count_live(LiveKind::kCreator, 1);
 }
