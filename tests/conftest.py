@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -14,6 +15,12 @@ import v8snap
 from v8snap import _v8
 
 SCRIPTS = {"add.js": "const add = (a, b) => a + b", "main.js": "function run() { return add(3, 4) }"}
+
+
+def pytest_configure():
+    """What a shell runs in the background, and what that starts, is deaf to the signal that some tests send."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ struct Building {
         creator(v8snap::create_snapshot_creator(*home->isolate, home->options, contexts)) {}
 
   std::string blob(bool keep = true) {
-    const Ref bytes(creator->create_blob(keep));
+    const Ref bytes(creator->create_blob(keep, true));
     return {PyBytes_AsString(bytes.get()), static_cast<size_t>(PyBytes_Size(bytes.get()))};
   }
 
