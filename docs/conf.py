@@ -45,6 +45,7 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_in_temp = True
 nb_execution_timeout = 300
+nb_execution_in_temp = True  # a notebook may write files
 
 autodoc_member_order = "bysource"
 autodoc_docstring_signature = False
