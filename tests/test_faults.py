@@ -203,6 +203,7 @@ STORM = """
 
     rng = random.Random(2)
     over, seen, done = False, 0, 0
+    end = time.monotonic() + {seconds}
 
     def storm():
         while not over:
@@ -236,7 +237,6 @@ STORM = """
 
     def work():
         global seen, done
-        end = time.monotonic() + {seconds}
         while time.monotonic() < end:
             try:
                 {work}()
@@ -261,12 +261,21 @@ STORM = """
     {work}()
     gc.collect()
     assert not any(_v8._live_counts().values()), _v8._live_counts()
-    assert not [pid for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()]
-    print(seen > 0)
+
+
+    def running_children():
+        tasks = Path("/proc/self/task").iterdir()
+        pids = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        return [pid for pid in pids if Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0] != "Z"]
+
+    end = time.monotonic() + 20  # one that was started in the moment of an interrupt ends by itself
+    while running_children() and time.monotonic() < end:
+        time.sleep(0.1)
+    print(seen > 0 and not running_children())
 """
 
 
-@pytest.mark.parametrize("seconds", [1, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [1, pytest.param(15, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("work", ["create", "run", "copy", "pool"])
 def test_storms_of_ctrl_c(child, work, seconds):
     done = child(STORM.format(work=work, seconds=seconds, pause=0.004), timeout=100)
