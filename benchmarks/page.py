@@ -32,7 +32,8 @@ SECTIONS = (
         "start-memory-",
         "Start to first result, blob in memory",
         "Isolate, default context and first call. *Snapshot after a call*: the first call ran once while the snapshot "
-        "was made, in the context that is in it; v8snap's warm-up leaves that as it was.",
+        "was made, in the context that is in it; v8snap's warm-up leaves that as it was. *One hash seed*: made with "
+        "`rehash=False`, in this and the next tables.",
         "start",
     ),
     Section(

@@ -70,7 +70,7 @@ def bars(data, beginning, folder, name):
 def _lines(axes, series):
     """`series` has x and y values by name."""
     for name, (xs, ys) in series.items():
-        axes.plot(xs, ys, marker="o", label=name, color=_colour(name))
+        axes.plot(xs, ys, marker="o", label=name, color=_colour(name), linestyle="--" if "," in name else "-")
     axes.set_xscale("log")
     axes.set_yscale("log")
     axes.xaxis.set_major_formatter(_plain)

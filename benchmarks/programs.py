@@ -39,6 +39,8 @@ class Material:
     call: Path
     warm: Path  # .v8snap
     blob: Path  # the warm one's bytes, for the C++ program
+    one_seed: Path  # .v8snap, warm, which keeps its hash seed
+    one_seed_blob: Path
     expected: str | None
 
     @property
@@ -74,11 +76,13 @@ def _prepare(folder, title, sources, call, expected):
     for name, source in sources.items():
         (folder / name).write_text(source, encoding="utf-8")
     (folder / "call.js").write_text(call, encoding="utf-8")
-    warm = v8snap.build(sources, warmup=call)
-    warm.save(folder / "warm.v8snap")
-    (folder / "warm.blob").write_bytes(bytes(warm))
+    paths = [folder / "call.js"]
+    for name, rehash in (("warm", True), ("one-seed", False)):
+        blob = v8snap.build(sources, warmup=call, rehash=rehash)
+        paths += [folder / f"{name}.v8snap", folder / f"{name}.blob"]
+        blob.save(paths[-2])
+        paths[-1].write_bytes(bytes(blob))
     scripts = tuple(folder / name for name in sources)
-    paths = (folder / "call.js", folder / "warm.v8snap", folder / "warm.blob")
     return Material(title, scripts, *paths, expected)
 
 

@@ -20,11 +20,18 @@ def _pair(work, arguments, **more):
 # ---------------------------------------------------------------- starts
 
 
+def _blobs(material):
+    """Side, label and file of each way with a warm snapshot: the C++ program wants its bytes, v8snap its file."""
+    yield CPP, "", material.blob
+    yield V8SNAP, "", material.warm
+    yield CPP, f"{CPP}, one hash seed", material.one_seed_blob
+    yield V8SNAP, f"{V8SNAP}, one hash seed", material.one_seed
+
+
 def _start(material, how):
-    """Each side's own file: the C++ program wants V8's bytes, v8snap its file."""
-    own = {CPP: material.blob, V8SNAP: material.warm}
     return tuple(
-        Entrant(side, "start", {"how": how, "blob": blob, "call": material.call}) for side, blob in own.items()
+        Entrant(side, "start", {"how": how, "blob": blob, "call": material.call}, label)
+        for side, label, blob in _blobs(material)
     )
 
 
@@ -83,7 +90,7 @@ def start_process(key, material):
         )
     )
     entrants = (
-        *(replace(entrant, side=entrant.side + NEW, label=entrant.side) for entrant in _start(material, "mapped")),
+        *(replace(each, side=each.side + NEW, label=each.name) for each in _start(material, "mapped")),
         *(_peer_start(side, how, material) for side, how in peers),
         *(Entrant("Node", "start", {"how": how, **arguments}, f"Node, {label}") for label, how in node),
     )
@@ -201,10 +208,9 @@ def imports():
 
 def memory(of, key, material, most=100):
     """One long run for each: nothing of it is repeated."""
-    blobs = {CPP: material.blob, V8SNAP: material.warm}
     entrants = tuple(
-        Entrant(side, "memory", {"of": of, "most": most, "blob": blob, "call": material.call})
-        for side, blob in blobs.items()
+        Entrant(side, "memory", {"of": of, "most": most, "blob": blob, "call": material.call}, label)
+        for side, label, blob in _blobs(material)
     )
     title = f"{material.title}: memory (PSS) with 1, 10 and 100 {of} from one mapped blob"
     return Race(f"memory-{of}-{key}", title, of, "bytes", entrants, material.expected, rounds=1, warmup=0)

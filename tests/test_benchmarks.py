@@ -36,6 +36,11 @@ def make_race(rounds, names, **options):
     return rounds.Race("call", "f(1, 2)", "f(1, 2)", "ns", entrants, **options)
 
 
+def make_material(programs):
+    names = ("call.js", "warm.v8snap", "warm.blob", "one-seed.v8snap", "one-seed.blob")
+    return programs.Material("program", (Path("a.js"),), *map(Path, names), None)
+
+
 def no_progress(text):
     pass
 
@@ -113,7 +118,7 @@ def test_only_another_package_may_lack_a_figure(benchmarks, side, word):
 
 def test_every_limit_has_its_race_and_entrants(benchmarks, monkeypatch, tmp_path):
     budgets, programs, run = benchmarks("budgets"), benchmarks("programs"), benchmarks("run")
-    material = programs.Material("program", (Path("a.js"),), Path("call.js"), Path("a.v8snap"), Path("a.blob"), None)
+    material = make_material(programs)
     monkeypatch.setattr(programs, "prepare", lambda *arguments: material)
     monkeypatch.setattr(programs, "prepare_growth", lambda *arguments: material)
     entrants = {}
@@ -133,7 +138,7 @@ def test_every_limit_has_its_race_and_entrants(benchmarks, monkeypatch, tmp_path
 def test_every_race_is_on_the_page(benchmarks, monkeypatch, tmp_path):
     page, programs, report = benchmarks("page"), benchmarks("programs"), benchmarks("report")
     rounds, run = benchmarks("rounds"), benchmarks("run")
-    material = programs.Material("program", (Path("a.js"),), Path("call.js"), Path("a.v8snap"), Path("a.blob"), None)
+    material = make_material(programs)
     monkeypatch.setattr(programs, "prepare", lambda *arguments: material)
     monkeypatch.setattr(programs, "prepare_growth", lambda *arguments: material)
     races, results = {}, {}

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 import v8snap
 from v8snap import cli
 from v8snap.cli import failures
+from v8snap.interactive import error_lines
 
 APP = """\
 const greet = (name) => `Hello, ${name}!`
@@ -43,10 +45,19 @@ def v8snap_(*arguments, code=0, **options):
     return done
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A snapshot's file, built once."""
+    path = tmp_path_factory.mktemp("built") / "app.v8snap"
+    v8snap.build({"app.js": APP}).save(path)
+    return path
+
+
 @pytest.fixture
-def app(write):
+def app(write, built):
+    """It and its source, in the current folder."""
     write(app=APP)
-    v8snap_("build", "app.js", "-o", "app.v8snap")
+    shutil.copy(built, "app.v8snap")
     return "app.v8snap"
 
 
@@ -319,7 +330,7 @@ def test_causes_are_shown(app):
     done = v8snap_("run", app, "-e", "throw new Error('outer', {cause: new RangeError('inner')})", code=1)
     assert "caused by RangeError: inner" in done.stderr
     circle = "const e = new Error('x'); e.cause = e; throw e"
-    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= failures.MOST_CAUSES
+    assert v8snap_("run", app, "-e", circle, code=1).stderr.count("caused by") <= error_lines.MOST_CAUSES
 
 
 def test_a_promise_that_never_settles_is_an_error(app):
@@ -347,9 +358,9 @@ def test_an_error_can_not_move_the_cursor(app):
 def test_the_caret_is_below_the_column(line, column, shown, marked):
     from rich.cells import cell_len
 
-    text, caret = failures.excerpt(line, column)
+    text, caret = error_lines.excerpt(line, column)
     assert shown is None or text == shown
-    assert cell_len(text) <= failures.MOST_OF_A_LINE + 2
+    assert cell_len(text) <= error_lines.MOST_OF_A_LINE + 2
     assert caret.endswith("^")
     indent = caret[:-1]
     place = 0
@@ -422,7 +433,7 @@ def test_a_reader_that_goes_away_is_no_traceback(app):
 
 
 def test_the_document_names_what_is_there():
-    text = (Path(__file__).parent.parent / "docs" / "cli.md").read_text()
+    text = (Path(__file__).parent.parent / "docs" / "reference" / "cli.md").read_text()
     commands = {name: cli.main.get_command(None, name) for name in cli.COMMANDS}
     assert set(re.findall(r"v8snap (\w+) ", text)) >= {
         "build",

@@ -25,14 +25,24 @@ class Evil {}; Object.defineProperty(Evil, 'name', {value: '<img src=x>'});
 """
 
 
+def build(scripts, metadata=None):
+    return v8snap.build(scripts, contexts={"de": {"de.js": "var word = 'Hallo'"}}, metadata=metadata)
+
+
+@pytest.fixture(scope="module")
+def blob_of_app():
+    """Built once."""
+    return build({"app.js": APP})
+
+
 @pytest.fixture
-def save(tmp_path, monkeypatch, make_blob):
+def save(tmp_path, monkeypatch, blob_of_app):
     """Saves a snapshot of scripts in the current folder; its file's name."""
     monkeypatch.chdir(tmp_path)
 
     def save(name="app.v8snap", *, key=None, change=None, metadata=None, **scripts):
-        scripts = {f"{script}.js": source for script, source in (scripts or {"app": APP}).items()}
-        blob = v8snap.build(scripts, contexts={"de": {"de.js": "var word = 'Hallo'"}}, metadata=metadata)
+        sources = {f"{script}.js": source for script, source in scripts.items()}
+        blob = build(sources, metadata) if sources else blob_of_app
         if change:
             blob = v8snap.StartupData._make(bytes(blob), {**blob._header, **change})
         blob.save(name, key=key)
@@ -49,7 +59,7 @@ def v8snap_(*arguments, code=0):
 
 
 def test_facts_are_those_of_the_file(save):
-    save(metadata={"made": "here"})
+    save(app=APP, metadata={"made": "here"})
     facts = json.loads(v8snap_("inspect", "app.v8snap", "--json", "--no-heap").stdout)
     blob = v8snap.StartupData.load("app.v8snap")
     assert facts["heap"] is None

@@ -22,9 +22,10 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 
 import v8snap
 from v8snap import cli
-from v8snap.cli import repl, session, top_level_await
+from v8snap.cli import repl, start
 from v8snap.cli.event_loop import event_loop
 from v8snap.cli.repl_input import JavaScriptCompleter, is_complete
+from v8snap.interactive import top_level_await
 
 APP = """
 const greet = (name) => `Hello, ${name}!`;
@@ -49,7 +50,7 @@ def type_in(blob, capsys):
             create_pipe_input() as pipe,
             create_app_session(input=pipe, output=PlainTextOutput(screen)),
             event_loop() as loop,
-            session.opened(loop, blob, **options) as opened,
+            start.opened(loop, blob, **options) as opened,
         ):
             pipe.send_text(text + "\x04")
             repl.interact(opened, history or InMemoryHistory(), loop)
@@ -110,7 +111,7 @@ def test_the_console_and_timers_write_while_something_is_typed(blob, capsys):
         create_pipe_input() as pipe,
         create_app_session(input=pipe, output=PlainTextOutput(screen)),
         event_loop() as loop,
-        session.opened(loop, blob) as opened,
+        start.opened(loop, blob) as opened,
     ):
         opened.context.globals["done"] = lambda: pipe.send_text("\x04")
         pipe.send_text("setTimeout(() => { console.log('ticked'); done() }, 50); console.log('at once')\r")
@@ -159,7 +160,7 @@ def test_tab_completes(type_in):
 
 @pytest.fixture
 def complete(blob):
-    with event_loop() as loop, session.opened(loop, blob) as opened:
+    with event_loop() as loop, start.opened(loop, blob) as opened:
         completer = JavaScriptCompleter(opened.context)
 
         def complete(text):
@@ -270,7 +271,7 @@ def test_enter_runs_what_is_complete_or_wrong(ctx, source, complete):
 def test_top_level_await(ctx, source, names, result):
     assert top_level_await.is_used(ctx, source)
     assert top_level_await.declared_names(ctx, source) == names
-    value = ctx.eval(top_level_await.wrapped(ctx, source), "t.js")
+    value = ctx.eval(top_level_await.Wrapped(ctx, source).script, "t.js")
     assert value.state == "fulfilled" or ctx.run_until_idle()
     if result is not None:
         assert value.result() == result

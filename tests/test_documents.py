@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import v8snap
@@ -19,7 +20,7 @@ DOCUMENTS = [*PROJECT, *PAGES]
 EXAMPLES = [ROOT / "README.md", *PAGES]
 
 #: Languages of blocks, and what becomes of them.
-RUN = {"python", "sh"}
+RUN = {"python", "sh", "ipython"}  # the last in tests/test_notebook.py
 SHOWN = {
     "py": "other packages",
     "js": "other packages",
@@ -63,6 +64,19 @@ def test_examples_in_python_run(child, tmp_path, path):
     assert done.returncode == 0, done.stderr
     if path.name == "README.md":
         assert done.stdout == "<h1>Hello, Ada!</h1>\n<h1>Hello, Grace!</h1>\n"
+
+
+@pytest.mark.parametrize("path", with_blocks("ipython"), ids=title)
+def test_examples_of_cells_run(child, tmp_path, path):
+    code = """
+        import sys
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        for cell in sys.argv[1:]:
+            shell.run_cell(cell).raise_error()
+    """
+    done = child(code, *blocks(path, "ipython"), cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.slow
@@ -142,6 +156,21 @@ def test_a_public_name_that_the_reference_lacks_is_found():
     }
     assert module.missing(names) == []
     assert module.missing(names - {"v8snap.Context.eval", "v8snap.build"}) == ["v8snap.Context.eval", "v8snap.build"]
+
+
+def test_every_option_of_build_is_in_its_table():
+    from v8snap.cli.build import command
+
+    table = (DOCS / "reference" / "cli.md").read_text().partition("## build")[2].partition("## run")[0]
+    options = {
+        next(name for name in option.opts if name.startswith("--"))
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+    assert len(options) > 10
+    assert {
+        name for name in options - {"--json", "--help"} if f"`{name} " not in table and f"`{name}`" not in table
+    } == set()
 
 
 def test_every_environment_variable_is_explained():

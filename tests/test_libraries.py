@@ -148,12 +148,15 @@ def test_ses_lockdown_is_refused_with_what_it_froze(library):
     assert len(raised.value.paths) > 1
 
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "snapshots.md").read_text()
+DOCS = Path(__file__).parent.parent / "docs"
 
 
 def recipe(name):
     """A script of the documents."""
-    return re.search(rf'^{name} = """(.*?)"""', DOCUMENT, re.DOTALL | re.MULTILINE)[1]
+    (found,) = re.findall(
+        rf'^{name} = """(.*?)"""', "".join(page.read_text() for page in DOCS.rglob("*.md")), re.DOTALL | re.MULTILINE
+    )
+    return found
 
 
 def test_the_documents_stand_ins_for_intl_with_a_library_that_formatted(library):

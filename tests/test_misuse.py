@@ -11,10 +11,19 @@ misuse = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(misuse)
 
 LEAST_CASES = 2000
+#: Each takes seconds. Those that run all the same are the states that differ most from one another.
 SLOW = {
     "in_a_signal_handler_while_javascript_runs",  # each case waits for the signal
+    "in_a_callback_of_another_context",
+    "in_a_nested_callback",
+    "on_a_thread_with_a_small_stack",
+    "after_the_contexts_were_closed",
+    "after_the_blob",
     "after_a_failed_blob",
+    "after_a_timeout",
+    "after_a_terminate_that_met_nothing",
     "after_other_creators_ended_out_of_order",
+    "after_what_holds_it_was_dropped",
 }
 
 

@@ -81,7 +81,7 @@ POLLUTIONS = {
 
 OWNERS = {"Object.prototype": OF_OBJECTS, **{what: {what: source} for what, source in POLLUTIONS.items()}}
 
-DATE = datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)
+DATE = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
 DATA = {
     **{name: index for index, name in enumerate(NAMES)},
     "__proto__": {"x": 1},

@@ -72,7 +72,11 @@ def test_the_installed_package_is_whole():
     package = Path(v8snap.errors.__file__).parent
     for name in ("py.typed", "_v8.pyi", "demo.py"):
         assert (package / name).is_file(), name
-    parts = [path for folder in (".", "host", "cli") for path in (ROOT / "v8snap" / folder).glob("*.[jp][sy]")]
+    parts = [
+        path
+        for folder in (".", "host", "cli", "interactive", "notebook")
+        for path in (ROOT / "v8snap" / folder).glob("*.[jp][sy]")
+    ]
     assert len(parts) > 20
     for path in parts:
         assert (package / path.relative_to(ROOT / "v8snap")).is_file(), path

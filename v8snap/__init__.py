@@ -33,6 +33,8 @@ _check_interpreter()
 
 TYPE_CHECKING = False  # typing takes as long to load as all of this
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from v8snap._v8 import (
         Context,
         CpuProfile,
@@ -181,6 +183,24 @@ _PLACES = {
     }.items()
     for name in names.split()
 }
+
+
+def load_ipython_extension(ipython: "InteractiveShell") -> None:
+    """For ``%load_ext v8snap``: the magics ``%%js``, ``%js``, ``%%snapshot`` and ``%js_restore``.
+
+    It needs ``v8snap[notebook]``.
+    """
+    from v8snap.notebook import magics
+
+    magics.load(ipython)
+
+
+def unload_ipython_extension(ipython: "InteractiveShell") -> None:
+    """For ``%unload_ext v8snap``: take the magics away and close their isolate."""
+    from v8snap.notebook import magics
+
+    magics.unload(ipython)
+
 
 if not TYPE_CHECKING:
 

@@ -1,9 +1,11 @@
 # The engine's headers, name for name (include/v8snap/*.hpp): contracts stand there.
 from cpython.object cimport PyObject
 from libc.stddef cimport size_t
+from libc.stdint cimport uint32_t
 from libcpp cimport bool as cbool
 from libcpp.memory cimport unique_ptr
 from libcpp.string cimport string
+from libcpp.vector cimport vector
 
 
 cdef extern from "v8snap/error.hpp" namespace "v8snap":
@@ -88,8 +90,8 @@ cdef extern from "v8snap/value.hpp" namespace "v8snap":
         object call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object construct(PyObject** arguments, Py_ssize_t count, double timeout) except +raise_python_error
         object to_py() except +raise_python_error
-        object describe() except +raise_python_error
         object preview() except +raise_python_error
+        object outline(uint32_t entries, int depth, size_t values) except +raise_python_error
         cbool strict_equals(Value& other) except +raise_python_error
         int identity_hash() except +raise_python_error
 
@@ -177,9 +179,15 @@ cdef extern from "v8snap/host.hpp" namespace "v8snap":
 
 
 cdef extern from "v8snap/isolate.hpp" namespace "v8snap":
+    struct SourceText:
+        const char* data
+        size_t size
+        cbool two_byte
+
     struct IsolateOptions:
         const char* blob
         size_t blob_size
+        vector[SourceText] texts
         cbool blob_rehashable
         string heap_identity
         size_t heap_limit

@@ -117,6 +117,10 @@ cdef class CpuProfile:
             return "<CpuProfile, not started>"
         return "<CpuProfile, running>" if self.running else "<CpuProfile>"
 
+    def _repr_html_(self):
+        from v8snap.notebook import html
+        return html.cpu_profile(self)
+
 
 cdef int _checked_interval(sampling_interval) except -1:
     cdef double seconds = sampling_interval

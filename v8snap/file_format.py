@@ -1,4 +1,4 @@
-"""The ``.v8snap`` file: what V8's raw blob doesn't say, then the blob itself, last and on a page of its own.
+"""The ``.v8snap`` file: what a raw blob doesn't say, then the blob itself, last and on a page of its own.
 
 ::
 
@@ -10,11 +10,11 @@
     48      32    HMAC-SHA256 of the header under the signer's key; zeros where it isn't signed
     80      ...   header: JSON, UTF-8
     ...           zeros up to a multiple of 4096
-    ...           V8's blob, to the end of the file
+    ...           the blob, to the end of the file: `v8snap.blob_layout`
 
 The header holds the blob's size, its first bytes and its SHA-256, so its digest covers everything. At load an unsigned
-file's blob is checked by V8's own checksum (`v8snap.blob_layout`), which is much quicker than SHA-256:
-against damage it is as good, and against whoever can write the file neither helps, only a key does.
+file's blob is checked by its own checksums (`v8snap.blob_layout`), which are much quicker than SHA-256:
+against damage they are as good, and against whoever can write the file neither helps, only a key does.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from v8snap.errors import SnapshotCorruptError, SnapshotSignatureError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["read_file", "replaced_file", "write_file"]
 
@@ -43,7 +43,7 @@ HEAD = struct.Struct("<8sII32s32s")
 PAGE = 4096
 MOST_HEADER = 64 * 2**20
 UNSIGNED = bytes(32)
-UNCHECKED = 12  # bytes at the start of a blob that V8's checksum doesn't cover
+UNCHECKED = 12  # bytes at the start of a blob that no checksum of its own covers
 
 
 def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memoryview, key: bytes | None) -> None:
@@ -103,7 +103,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError) and error.filename is None:  # such as a full disk
+        if isinstance(error, OSError) and error.errno is not None and error.filename is None:  # such as a full disk
             error.filename = str(path)
         raise
 
@@ -111,7 +111,7 @@ def replaced_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool) -> tuple[dict[str, Any], memoryview]:
     """Read and check a file; its header, and the blob as a read-only view of the mapped or read file.
 
-    The blob's content is checked here only where `key` is given: V8's checksum is the caller's to check.
+    The blob's content is checked here only where `key` is given: its own checksums are the caller's to check.
 
     Raises
     ------
@@ -140,7 +140,9 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
         raise SnapshotSignatureError(f"{os.fspath(path)} is not signed with this key")
     if hashlib.sha256(encoded).digest() != digest:
         raise SnapshotCorruptError(f"{os.fspath(path)}: the header is damaged")
-    header: dict[str, Any] = json.loads(encoded)
+    header = _header_from(encoded)
+    if header is None:
+        raise SnapshotCorruptError(f"{os.fspath(path)}: the header is none of a snapshot file")
     start = HEAD.size + length + -(HEAD.size + length) % PAGE
     blob = content[start:]
     if any(content[HEAD.size + length : start]) or len(blob) != header["size"]:
@@ -150,6 +152,68 @@ def read_file(path: str | os.PathLike[str], key: bytes | None, *, map_file: bool
     if key is not None and hashlib.sha256(blob).hexdigest() != header["sha256"]:
         raise SnapshotCorruptError(f"{os.fspath(path)}: the blob is damaged")
     return header, blob
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_index(value: Any) -> bool:
+    """One that may be below 0, for what isn't in a list."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
+
+
+def _or_none(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: value is None or check(value)
+
+
+def _list_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _table_of(check: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and _is_index(value[0]) and _is_count(value[1])
+
+
+def _is_script(value: Any) -> bool:
+    return isinstance(value, dict) and _is_text(value.get("name")) and _is_count(value.get("size"))
+
+
+# What the values of a header are, which anybody can write: whatever is asked of a blob relies on it.
+_REQUIRED = {"size": _is_count, "start": _is_text, "sha256": _is_text}
+_OPTIONAL = {
+    **dict.fromkeys(("v8_version", "build_id", "flags_hash", "arch"), _or_none(_is_text)),
+    "context_names": _or_none(_list_of(_or_none(_is_text))),
+    "external_references": _list_of(_is_text),
+    "isolate_data": _table_of(_is_count),
+    "context_data": _table_of(_table_of(_is_count)),
+    "context_data_counts": _or_none(_table_of(_is_count)),
+    "isolate_data_places": _or_none(_list_of(_is_place)),
+    "scripts": _list_of(_is_script),
+}
+
+
+def _header_from(encoded: bytes) -> dict[str, Any] | None:
+    """The header in those bytes; None where they are none."""
+    try:
+        header = json.loads(encoded)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(header, dict):
+        return None
+    if not all(name in header and check(header[name]) for name, check in _REQUIRED.items()):
+        return None
+    if not all(check(header[name]) for name, check in _OPTIONAL.items() if name in header):
+        return None
+    return header
 
 
 def _check_key(key: bytes | None) -> None:

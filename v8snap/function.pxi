@@ -69,11 +69,8 @@ cdef class JSFunction(JSObject):
         return self._ptr().construct(_items(args), len(args), _checked_timeout(timeout))
 
     def __repr__(self):
-        try:
-            name = self._ptr().describe() or "(anonymous)"
-        except errors.V8SnapError:
-            name = "closed"
-        return f"<JSFunction {name}>"
+        label = self._label()
+        return f"<JSFunction {'(anonymous)' if label == 'function' else label.removeprefix('function ')}>"
 
 
 cdef PyObject** _items(tuple arguments) noexcept:

@@ -18,7 +18,8 @@ cdef class Isolate:
     external_references : mapping of str to callable, optional
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
-        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`.
+        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
+        beside the heap don't count.
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
         of its own, together with all that it calls.
@@ -143,7 +144,10 @@ cdef class Isolate:
         cdef const unsigned char[::1] view = blob
         self._blob = blob
         options.blob = <const char*>&view[0]
-        options.blob_size = view.shape[0]
+        options.blob_size = blob._layout.v8_size
+        options.texts.clear()
+        for start, size, two_byte in blob._layout.texts:
+            options.texts.push_back(engine.SourceText(<const char*>&view[0] + <size_t>start, size, two_byte))
         options.blob_rehashable = blob.can_be_rehashed
         options.heap_identity = self._heap_identity = blob._heap_identity
         return 0
@@ -401,7 +405,7 @@ cdef class Isolate:
         return self._ptr().busy()
 
     def heap_statistics(self):
-        """V8's figures of the whole heap.
+        """V8's figures of the whole heap, which notebooks show as a table.
 
         Returns
         -------
@@ -416,10 +420,11 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_statistics()
+        from v8snap.heap_figures import HeapStatistics
+        return HeapStatistics(self._ptr().heap_statistics())
 
     def heap_space_statistics(self):
-        """V8's figures of each part of the heap.
+        """V8's figures of each part of the heap, which notebooks show as a bar.
 
         Returns
         -------
@@ -432,7 +437,8 @@ cdef class Isolate:
         ------
         ClosedError, ForkedIsolateError, WrongThreadError
         """
-        return self._ptr().heap_space_statistics()
+        from v8snap.heap_figures import HeapSpaceStatistics
+        return HeapSpaceStatistics(self._ptr().heap_space_statistics())
 
     def write_heap_snapshot(self, file):
         """Write everything in the heap in V8's ``.heapsnapshot`` format, which Chrome DevTools opens.

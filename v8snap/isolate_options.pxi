@@ -6,7 +6,7 @@ cdef size_t _checked_heap_limit(heap_limit, blob) except? 0:
         return 0
     if not isinstance(heap_limit, int):
         raise TypeError(f"heap_limit is an int, bytes, or None, not {type(heap_limit).__name__}")
-    least = 8 * 2**20 if blob is None else 32 * 2**20 + 4 * len(blob)
+    least = 8 * 2**20 if blob is None else 32 * 2**20 + 4 * blob._layout.v8_size
     if heap_limit < least:
         raise ValueError(f"heap_limit must be at least {least:,} bytes here: V8 dies of a heap too small to start with")
     return min(heap_limit, 2**46)

@@ -73,6 +73,11 @@ class PoolStatistics:
     made: int
     replaced: Mapping[str, int]
 
+    def _repr_html_(self) -> str:
+        from v8snap.notebook import html
+
+        return html.pool_statistics(self)
+
 
 class IsolatePool:
     """Up to `size` isolates of one snapshot; each request gets a fresh context in one that nobody else uses meanwhile.

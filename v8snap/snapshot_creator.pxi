@@ -18,7 +18,7 @@ class FunctionCodeHandling(enum.Enum):
 
 @cython.no_gc_clear
 cdef class SnapshotCreator:
-    """SnapshotCreator(*, existing_blob=None, isolate=None, external_references=None, function_code='keep',
+    """SnapshotCreator(*, existing_blob=None, isolate=None, external_references=None, function_code='keep', \
 heap_limit=None, rehash=True)
 --
 
@@ -61,7 +61,7 @@ heap_limit=None, rehash=True)
     Examples
     --------
     >>> with v8snap.SnapshotCreator() as sc:
-    ...     sc.context.eval("var answer = 42", name="answer.js")
+    ...     _ = sc.context.eval("var answer = 42", name="answer.js")
     >>> with v8snap.Isolate(sc.blob) as iso, iso.new_context() as ctx:
     ...     ctx.globals["answer"]
     42

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import html
 import operator
 import os
 import platform
@@ -53,8 +52,9 @@ _tried: set[bytes] = set()
 class StartupData(_v8.BlobBuffer):
     """A V8 startup snapshot: immutable bytes from which isolates start.
 
-    It has the buffer protocol (read-only), ``len``, ``bytes(blob)``, ``==`` and ``hash``, all of V8's raw blob. It
-    pickles, with all that is known of it. An isolate keeps it alive; any number of isolates share its one copy.
+    It has the buffer protocol (read-only), ``len``, ``bytes(blob)``, ``==`` and ``hash``, all of the raw blob: V8's own
+    and, behind it, the texts of scripts of 16 KiB or more, which isolates read there and have no copies of. It pickles,
+    with all that is known of it. An isolate keeps it alive; any number of isolates share its one copy.
 
     Treat a snapshot as code: starting from one that somebody else can write is running their code.
 
@@ -63,7 +63,7 @@ class StartupData(_v8.BlobBuffer):
     Parameters
     ----------
     raw : bytes-like
-        A raw blob as V8 makes it, of any V8 version. It is copied.
+        A raw blob as ``bytes(blob)`` gives it or as V8 makes it, of any V8 version. It is copied.
 
     Raises
     ------
@@ -133,12 +133,15 @@ class StartupData(_v8.BlobBuffer):
 
     @property
     def checksum(self) -> int:
-        """V8's own checksum of the blob, 32 bits."""
+        """V8's own checksum of its part of the blob, 32 bits."""
         return self._layout.checksum
 
     @property
     def sections(self) -> dict[str, int]:
-        """Size of each part in bytes: header, startup, read_only, shared_heap, default_context, context_0, ..."""
+        """Size of each part in bytes: header, startup, read_only, shared_heap, default_context, context_0, ..., texts.
+
+        The last is there where scripts of 16 KiB or more are in the heap.
+        """
         return {name: size for name, (_, size) in self._layout.sections.items()}
 
     # ------------------------------------------------------------ what v8snap wrote beside it
@@ -364,19 +367,9 @@ class StartupData(_v8.BlobBuffer):
         return f"<StartupData V8 {self.v8_version}, {len(self):,} bytes, contexts: {self.context_count}{made_of}>"
 
     def _repr_html_(self) -> str:
-        facts = {
-            "V8": self.v8_version,
-            "size": f"{len(self):,} bytes",
-            "contexts": str(self.context_count),
-            "names": ", ".join(name or "-" for name in self.context_names) or "default context only",
-            "rehashable": "yes" if self.can_be_rehashed else "no",
-            "external references": ", ".join(self.external_references) or "none",
-            "scripts": ", ".join(f"{script['name']} ({script['size']:,} bytes)" for script in self.scripts)
-            or "unknown",
-            **{f"section {name}": f"{size:,} bytes" for name, size in self.sections.items()},
-        }
-        rows = (f"<tr><th>{html.escape(key)}</th><td>{html.escape(text)}</td></tr>" for key, text in facts.items())
-        return f"<table><caption>StartupData</caption>{''.join(rows)}</table>"
+        from v8snap.notebook import html
+
+        return html.startup_data(self)
 
 
 def _unpickle(raw: bytes, header: dict[str, Any]) -> StartupData:

@@ -90,8 +90,9 @@ cdef class JSObject(JSValue):
             raise KeyError(key)
 
     def __getattr__(self, name):
-        # Python's own protocols ask for such names; JavaScript has none of them.
-        if name.startswith("__") and name.endswith("__"):
+        # Python's own protocols, and notebooks, ask for such names. What JavaScript has of them isn't given: a notebook
+        # would call it to show the object.
+        if _is_protocols(name):
             raise AttributeError(name)
         value = self._get(name)
         if value is _MISSING:
@@ -166,6 +167,18 @@ cdef class JSObject(JSValue):
 
     def __repr__(self):
         return f"<JSObject {self._label()}>"
+
+    def _repr_html_(self):
+        from v8snap.notebook import html
+        return html.value(self)
+
+    def _outline(self, entries, depth, values):
+        """What it is made of, without running JavaScript: (text, list of (key, such a tuple) or None, left out)."""
+        return self._ptr().outline(entries, depth, values)
+
+
+cdef bint _is_protocols(str name):
+    return name.startswith("_") and name.endswith("_") and name.startswith(("__", "_repr_", "_ipython_"))
 
 
 def _iterate(JSObject iterator):

@@ -57,29 +57,45 @@ void write_file(const std::string& path, const char* data, size_t size);
 
 void start_v8();
 
-// As many entries as a blob of v8snap's may need: the functions behind them are never called here.
-const intptr_t* references();
+// What a heap may refer to from outside of it.
+class References {
+ public:
+  // As many entries as a blob of v8snap's may need: the functions behind them are never called here.
+  References();
+  // A script's text outside of the heap, which must outlive it; a string's resource.
+  v8::String::ExternalStringResourceBase* add(const char* text, size_t size, bool two_byte);
+  const intptr_t* table() const { return table_.data(); }
 
-// Bytes of a snapshot; read, or mapped from its file.
+ private:
+  std::vector<intptr_t> table_;
+  std::vector<std::unique_ptr<v8::String::ExternalStringResourceBase>> texts_;
+};
+
+// Bytes of a snapshot, V8's own and the texts of long scripts behind them; read, or mapped from its file.
 class Blob {
  public:
   Blob(const std::string& path, bool mapped);
   ~Blob();
   Blob(const Blob&) = delete;
   v8::StartupData* data() { return &data_; }
+  const References& references() const { return references_; }
 
  private:
+  void find_texts();
+
   v8::StartupData data_{};
+  size_t size_ = 0;
+  References references_;
   bool mapped_;
 };
 
 // A blob that is read once and then kept, by its path.
-v8::StartupData* blob_in_memory(const std::string& path);
+Blob* blob_in_memory(const std::string& path);
 
 // An isolate with its allocator; nobody is in it.
 class Isolate {
  public:
-  explicit Isolate(v8::StartupData* blob = nullptr);  // null: V8's own
+  explicit Isolate(Blob* blob = nullptr);  // null: V8's own; it is borrowed
   ~Isolate();
   Isolate(const Isolate&) = delete;
   v8::Isolate* v8 = nullptr;
@@ -94,13 +110,14 @@ v8::Local<v8::String> new_string(v8::Isolate* isolate, const std::string& utf8);
 
 // Ends the program where JavaScript throws.
 v8::Local<v8::Value> run(v8::Local<v8::Context> context, const std::string& source, const std::string& name);
+v8::Local<v8::Value> run(v8::Local<v8::Context> context, v8::Local<v8::String> source, const std::string& name);
 
 std::string text_of(v8::Isolate* isolate, v8::Local<v8::Value> value);
 
 // An isolate in which this thread stays, with one context: for work that is measured within.
 class Session {
  public:
-  explicit Session(v8::StartupData* blob = nullptr);
+  explicit Session(Blob* blob = nullptr);
   ~Session();
   v8::Local<v8::Context> context() { return context_.Get(isolate.v8); }
   Isolate isolate;

@@ -62,10 +62,37 @@ void start_v8() {
 
 static void stand_in(const v8::FunctionCallbackInfo<v8::Value>&) {}
 
-const intptr_t* references() {
-  static const auto here = reinterpret_cast<intptr_t>(&stand_in);
-  static const intptr_t table[] = {here, here, here, here, here, here, here, here, 0};
-  return table;
+namespace {
+
+// v8snap's functions have the places before this one.
+constexpr size_t kFirstText = 16;
+
+template <class Base, class Unit>
+class Text final : public Base {
+ public:
+  Text(const char* text, size_t size) : text_(reinterpret_cast<const Unit*>(text)), length_(size / sizeof(Unit)) {}
+  const Unit* data() const override { return text_; }
+  size_t length() const override { return length_; }
+  void Dispose() override {}
+
+ private:
+  const Unit* text_;
+  size_t length_;
+};
+
+}  // namespace
+
+References::References() : table_(kFirstText + 1, reinterpret_cast<intptr_t>(&stand_in)) { table_.back() = 0; }
+
+v8::String::ExternalStringResourceBase* References::add(const char* text, size_t size, bool two_byte) {
+  if (two_byte) {
+    texts_.push_back(std::make_unique<Text<v8::String::ExternalStringResource, uint16_t>>(text, size));
+  } else {
+    texts_.push_back(std::make_unique<Text<v8::String::ExternalOneByteStringResource, char>>(text, size));
+  }
+  table_.back() = reinterpret_cast<intptr_t>(texts_.back().get());
+  table_.push_back(0);
+  return texts_.back().get();
 }
 
 Blob::Blob(const std::string& path, bool mapped) : mapped_(mapped) {
@@ -87,31 +114,57 @@ Blob::Blob(const std::string& path, bool mapped) : mapped_(mapped) {
     }
   }
   close(file);
+  size_ = size;
   data_ = {static_cast<const char*>(memory), static_cast<int>(size)};
+  find_texts();
+}
+
+// As v8snap/blob_layout.py has it.
+void Blob::find_texts() {
+  struct End {
+    uint32_t number;
+    uint32_t checksum;
+    uint64_t v8_size;
+    char magic[8];
+  } end{};
+  std::memcpy(&end, data_.data + size_ - sizeof end, sizeof end);
+  if (std::memcmp(end.magic, "\x89texts\n", sizeof end.magic) != 0) return;
+  const auto padded = [](size_t size) { return (size + 7) / 8 * 8; };
+  size_t at = padded(end.v8_size);
+  for (uint32_t i = 0; i < end.number; ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, data_.data + size_ - sizeof end - (end.number - i) * sizeof word, sizeof word);
+    const uint32_t size = word & 0x7FFFFFFF;
+    references_.add(data_.data + at, size, word != size);
+    at += padded(size);
+  }
+  data_.raw_size = static_cast<int>(end.v8_size);
 }
 
 Blob::~Blob() {
   char* memory = const_cast<char*>(data_.data);
   if (mapped_) {
-    munmap(memory, static_cast<size_t>(data_.raw_size));
+    munmap(memory, size_);
   } else {
     std::free(memory);
   }
 }
 
-v8::StartupData* blob_in_memory(const std::string& path) {
+Blob* blob_in_memory(const std::string& path) {
   static std::map<std::string, std::unique_ptr<Blob>> kept;
   auto& blob = kept[path];
   if (!blob) blob = std::make_unique<Blob>(path, false);
-  return blob->data();
+  return blob.get();
 }
 
-Isolate::Isolate(v8::StartupData* blob) : allocator_(v8::ArrayBuffer::Allocator::NewDefaultAllocator()) {
+Isolate::Isolate(Blob* blob) : allocator_(v8::ArrayBuffer::Allocator::NewDefaultAllocator()) {
   start_v8();
   v8::Isolate::CreateParams params;
   params.array_buffer_allocator = allocator_.get();
-  params.external_references = references();
-  params.snapshot_blob = blob;
+  if (blob != nullptr) {
+    params.external_references = blob->references().table();
+    params.snapshot_blob = blob->data();
+  }
   v8 = v8::Isolate::New(params);
 }
 
@@ -129,11 +182,15 @@ v8::Local<v8::String> new_string(v8::Isolate* isolate, const std::string& utf8) 
 }
 
 v8::Local<v8::Value> run(v8::Local<v8::Context> context, const std::string& source, const std::string& name) {
+  return run(context, new_string(context->GetIsolate(), source), name);
+}
+
+v8::Local<v8::Value> run(v8::Local<v8::Context> context, v8::Local<v8::String> source, const std::string& name) {
   v8::Isolate* isolate = context->GetIsolate();
   v8::Context::Scope scope(context);
   v8::TryCatch caught(isolate);
   v8::ScriptOrigin origin = compat::script_origin(isolate, new_string(isolate, name));
-  v8::ScriptCompiler::Source text(new_string(isolate, source), origin);
+  v8::ScriptCompiler::Source text(source, origin);
   v8::Local<v8::Script> script;
   v8::Local<v8::Value> result;
   if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script) || !script->Run(context).ToLocal(&result)) {
@@ -147,7 +204,7 @@ std::string text_of(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return {*text, static_cast<size_t>(text.length())};
 }
 
-Session::Session(v8::StartupData* blob) : isolate(blob) {
+Session::Session(Blob* blob) : isolate(blob) {
   isolate.v8->Enter();
   v8::HandleScope handles(isolate.v8);
   context_.Reset(isolate.v8, new_context(isolate.v8));

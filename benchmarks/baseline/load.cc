@@ -42,7 +42,7 @@ Answer memory(const Arguments& arguments) {
   Answer answer;
   answer.counts.emplace_back("0", proportional_set_size());
   for (int number = 1, next = 1; number <= most; ++number) {
-    if (isolates || made.empty()) made.push_back(std::make_unique<Isolate>(blob.data()));
+    if (isolates || made.empty()) made.push_back(std::make_unique<Isolate>(&blob));
     v8::Isolate* isolate = made.back()->v8;
     v8::Isolate::Scope scope(isolate);
     v8::HandleScope handles(isolate);
@@ -58,7 +58,7 @@ Answer memory(const Arguments& arguments) {
 // `count` contexts with a call in each, on each of `threads` threads with an isolate of its own.
 Answer contexts(const Arguments& arguments) {
   start_v8();
-  v8::StartupData* blob = blob_in_memory(arguments.text("blob"));
+  Blob* blob = blob_in_memory(arguments.text("blob"));
   const std::string source = read_file(arguments.text("call"));
   const int count = arguments.number("count"), number = arguments.number("threads");
   const auto work = [&] {

@@ -15,7 +15,6 @@ from v8snap import errors
 #: Pages on which one block of code stands beside the next.
 SIDE_BY_SIDE = ("how-to/moving",)
 
-
 #: Pages that are documents of the project's top folder.
 PROJECT = re.compile(r"\]\((?:\.\./)+(ARCHITECTURE|CHANGELOG|CONTRIBUTING)\.md")
 

@@ -57,9 +57,9 @@ def _attributes_in_texts() -> set[str]:
     """What classes say of their attributes under that heading."""
     found = set()
     for name in v8snap.__all__:
-        section = re.search(r"Attributes\n +-+\n(.*?)(\n\n|\Z)", getattr(v8snap, name).__doc__ or "", re.S)
+        section = re.search(r"Attributes\n *-+\n(.*?)(\n\n|\Z)", getattr(v8snap, name).__doc__ or "", re.S)
         if section:
-            margin = re.match(" *", section[1])[0]  # type: ignore[index]
+            margin = " " * (len(section[1]) - len(section[1].lstrip()))
             for line in re.findall(rf"^{margin}(\w.*)$", section[1], re.M):
                 found.update(f"v8snap.{name}.{each}" for each in re.findall(r"\w+", line.partition(" :")[0]))
     return found
@@ -68,7 +68,7 @@ def _attributes_in_texts() -> set[str]:
 def _check(app: Sphinx, env: BuildEnvironment) -> None:
     from sphinx.util import logging
 
-    for name in missing(env.get_domain("py").objects):  # type: ignore[attr-defined]
+    for name in missing(env.get_domain("py").objects):
         logging.getLogger(__name__).warning("%s is public and not in the reference", name)
 
 

@@ -5,15 +5,24 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "v8snap/context.hpp"
 
 namespace v8snap {
 
+// The text of a script that is in a blob beside V8's heap.
+struct SourceText {
+  const char* data = nullptr;
+  size_t size = 0;        // bytes; 0: nothing refers to it
+  bool two_byte = false;  // UTF-16 as this machine has it, or Latin-1
+};
+
 // Everything an isolate starts from. Pointers are borrowed and must outlive the isolate, not just the call.
 struct IsolateOptions {
   const char* blob = nullptr;  // V8's raw blob, already checked; null: V8's own
   size_t blob_size = 0;
+  std::vector<SourceText> texts;  // of the blob, in the order in which V8 refers to them
   bool blob_rehashable = true;
   std::string heap_identity;          // equal for blobs whose read-only heaps are known to be the same
   size_t heap_limit = 0;              // bytes; 0: V8's default

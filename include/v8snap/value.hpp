@@ -3,6 +3,8 @@
 
 #include <Python.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace v8snap {
@@ -61,10 +63,11 @@ class Value {
 
   // A deep copy as Python objects; see slow_copy.cc for the rules.
   virtual PyObject* to_py() = 0;
-  // What it is in a word, without running JavaScript: constructor's or function's name, a symbol's description.
-  virtual PyObject* describe() = 0;
-  // Its beginning for a person to read. Accessors and proxies aren't asked.
+  // Its beginning for a person to read, in one line that can be written anywhere. Accessors and proxies aren't asked.
   virtual PyObject* preview() = 0;
+  // The same with its parts: (text, parts, left_out), where parts is None, or a list of (key, such a tuple) for the
+  // first `entries` of them, down to `depth` levels and `values` tuples in all.
+  virtual PyObject* outline(uint32_t entries, int depth, size_t values) = 0;
   virtual bool strict_equals(Value& other) = 0;
   virtual int identity_hash() = 0;
 };

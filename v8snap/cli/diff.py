@@ -13,7 +13,7 @@ from rich.text import Text
 
 from v8snap.cli import failures
 from v8snap.cli.common import FILE, json_option, key_option, load, print_json
-from v8snap.cli.facts import facts_of
+from v8snap.interactive.facts import facts_of
 
 if TYPE_CHECKING:
     from v8snap.startup_data import StartupData

@@ -11,7 +11,7 @@ import v8snap
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from v8snap.cli.session import Session
+    from v8snap.interactive.session import Session
 
 __all__ = ["EventLoop", "event_loop"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from v8snap.cli.facts import lines_of
+from v8snap.interactive.facts import lines_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -42,7 +42,7 @@ def command(snapshot: Path, heap: bool, top: int, html: Path | None, key_file: P
 
     Example: v8snap inspect app.v8snap --html app.html
     """
-    from v8snap.cli.facts import facts_of
+    from v8snap.interactive.facts import facts_of
 
     if html is not None:
         check_folder(html)
@@ -73,7 +73,7 @@ def _heap(blob: StartupData) -> dict[str, Any] | None:
 
 
 def _print(facts: dict[str, Any], top: int) -> None:
-    from v8snap.cli.facts import lines_of
+    from v8snap.interactive.facts import lines_of
 
     out = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
     about = Table(title=Text(failures.printable(facts["path"])), show_header=False, title_justify="left")

@@ -22,12 +22,14 @@ from v8snap.cli import failures
 from v8snap.cli.common import context_option, echo, host_option, key_option, load, snapshot_argument
 from v8snap.cli.event_loop import EventLoop, event_loop
 from v8snap.cli.repl_input import JavaScriptCompleter, is_complete
-from v8snap.cli.session import Session, externals_option, opened
+from v8snap.cli.start import externals_option, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prompt_toolkit.key_binding import KeyPressEvent
+
+    from v8snap.interactive.session import Session
 
 __all__ = ["command", "history_path", "interact"]
 

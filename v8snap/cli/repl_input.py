@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, Completion
 
-from v8snap.cli import top_level_await
 from v8snap.cli.lexical_names import lexical_names
 from v8snap.errors import JSError, V8SnapError
+from v8snap.interactive import top_level_await
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -21,10 +21,12 @@ from v8snap.cli.common import (
     timeout_option,
 )
 from v8snap.cli.event_loop import event_loop
-from v8snap.cli.session import Session, externals_option, opened
+from v8snap.cli.start import externals_option, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from v8snap.interactive.session import Session
 
 __all__ = ["command"]
 

@@ -56,8 +56,9 @@ void ContextImpl::close() {
   Entry entry(isolate_);
   isolate_.report_rejections_now(true);
   if (slot_->closed) return;  // by what was told of them
-  // What it has left to do is not for the time of other contexts: V8 drops the jobs of one that is detached.
-  slot_->context_handle.Get(isolate_.v8)->DetachGlobal();
+  // What it has left to do is not for the time of other contexts: V8 drops the jobs of one that is detached. It also
+  // notes it in the heap, which is not for a snapshot.
+  if (!isolate_.is_creator) slot_->context_handle.Get(isolate_.v8)->DetachGlobal();
   isolate_.close_slots(this);
   // Half of what a context costs is collected only once V8 knows that it is gone.
   compat::context_disposed(isolate_.v8);
@@ -68,7 +69,7 @@ PyObject* ContextImpl::eval(PyObject* source, PyObject* name, double timeout) {
   v8::Local<v8::Context> context = local();
   v8::Context::Scope scope(context);
   v8::ScriptOrigin origin = compat::script_origin(isolate_.v8, string_from_python(isolate_.v8, name));
-  v8::ScriptCompiler::Source text(string_from_python(isolate_.v8, source), origin);
+  v8::ScriptCompiler::Source text(isolate_.source_from_python(source), origin);
   v8::Local<v8::Value> result = run_js(*this, timeout, [&] {
     v8::Local<v8::Script> script;
     if (!v8::ScriptCompiler::Compile(context, &text).ToLocal(&script)) return v8::MaybeLocal<v8::Value>();
@@ -95,7 +96,7 @@ std::unique_ptr<Script> ContextImpl::compile(PyObject* source, PyObject* name, P
     cache = new v8::ScriptCompiler::CachedData(reinterpret_cast<const uint8_t*>(PyBytes_AS_STRING(cached_data)),
                                                static_cast<int>(PyBytes_GET_SIZE(cached_data)));
   }
-  v8::ScriptCompiler::Source text(string_from_python(isolate_.v8, source), origin, cache);  // takes `cache`
+  v8::ScriptCompiler::Source text(isolate_.source_from_python(source), origin, cache);  // takes `cache`
   const auto options = cache != nullptr ? v8::ScriptCompiler::kConsumeCodeCache
                        : eager          ? v8::ScriptCompiler::kEagerCompile
                                         : v8::ScriptCompiler::kNoCompileOptions;

@@ -59,7 +59,7 @@ PyObject* compile_function(Context& context, PyObject* source, PyObject* name, P
   v8::Context::Scope scope(local);
   std::vector<v8::Local<v8::String>> names = strings_from(isolate.v8, parameters);
   v8::ScriptOrigin origin = compat::script_origin(isolate.v8, string_from_python(isolate.v8, name));
-  v8::ScriptCompiler::Source text(string_from_python(isolate.v8, source), origin);
+  v8::ScriptCompiler::Source text(isolate.source_from_python(source), origin);
   v8::Local<v8::Function> function =
       run_js(impl, 0, [&] { return v8::ScriptCompiler::CompileFunction(local, &text, names.size(), names.data()); });
   v8::Local<v8::UnboundScript> script;

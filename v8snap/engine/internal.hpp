@@ -19,6 +19,7 @@
 
 #include "handles.hpp"
 #include "python.hpp"
+#include "source_texts.hpp"
 #include "turn.hpp"
 #include "v8_compat.hpp"
 #include "v8snap/buffer.hpp"
@@ -53,7 +54,8 @@ void start_v8();
 void check_address_space();
 v8::Platform* v8_platform();
 
-// The one table of native addresses that a heap may hold: append only, 0-terminated, the same on every path.
+// The one table of native addresses that a heap may hold: append only, 0-terminated, the same on every path. Behind the
+// first kFirstText an isolate with texts has those, see SourceTexts.
 const intptr_t* external_reference_table();
 
 // Isolates that are alive, by what must be the same in all of them. add() throws kSnapshotConflict.
@@ -148,6 +150,8 @@ class IsolateImpl final : public Isolate {
   void keep(long id, PyObject* object);
   // Borrowed; null without an error where there is none.
   PyObject* callable_of(long id);
+  // A script's text; a creator's stays outside of V8's heap where that is worth it. Inside the isolate.
+  v8::Local<v8::String> source_from_python(PyObject* source);
   void forget(long id);
 
   // For `thread` only, a thread_number(), where it isn't 0.
@@ -174,6 +178,7 @@ class IsolateImpl final : public Isolate {
   IsolateOptions options;
   double timeout = 0;  // seconds, of each outermost run that has none of its own; 0: none
   std::shared_ptr<BufferAllocator> allocator;
+  std::unique_ptr<SourceTexts> texts;                       // of scripts; null where it has none outside of V8's heap
   std::unordered_multimap<int, ValueImpl*> proxies;         // those of Python, by identity hash; changed under the GIL
   std::vector<Rejection> rejections;                        // those that were handled after all are empty
   std::unordered_multimap<int, size_t> rejections_by_hash;  // places, by the promise's identity hash
@@ -358,8 +363,8 @@ class ValueImpl final : public Value {
   PyObject* call(Value* receiver, PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* construct(PyObject** arguments, Py_ssize_t count, double timeout) override;
   PyObject* to_py() override;
-  PyObject* describe() override;
   PyObject* preview() override;
+  PyObject* outline(uint32_t entries, int depth, size_t values) override;
   bool strict_equals(Value& other) override;
   int identity_hash() override;
 

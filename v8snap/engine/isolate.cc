@@ -12,6 +12,9 @@ namespace {
 // want (an array at its longest takes 1 GiB, and is copied as it grows), and JavaScript is stopped after that.
 constexpr size_t kHeadroom = size_t{4} << 30;
 
+// That scripts may bring into a creator; the texts of further ones go into V8's heap.
+constexpr size_t kMostNewTexts = 1024;
+
 // Of a stack trace.
 constexpr int kMostFrames = 50;
 
@@ -28,7 +31,9 @@ void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
   auto* self = static_cast<IsolateImpl*>(data);
   v8::HeapStatistics statistics;
   isolate->GetHeapStatistics(&statistics);
-  if (statistics.used_heap_size() + statistics.external_memory() > self->options.heap_limit) {
+  // Texts of a blob are not the isolate's own memory.
+  const size_t borrowed = self->texts ? self->texts->borrowed_bytes() : 0;
+  if (statistics.used_heap_size() + statistics.external_memory() > self->options.heap_limit + borrowed) {
     self->over_heap_limit = true;
     self->request_stop(StopReason::kMemory, 1);
   }
@@ -53,7 +58,9 @@ void report_unraisable(v8::Local<v8::Message> message, v8::Local<v8::Value>) {
 
 IsolateImpl::~IsolateImpl() {
   abandon();
-  if (v8 == nullptr || !forked()) return;
+  if (v8 == nullptr) return;
+  (void)texts.release();  // V8's part lives on
+  if (!forked()) return;
   // In a forked child V8's memory is not there: what would touch it is never destroyed.
   (void)creator.release();
   new auto(std::move(functions));
@@ -86,7 +93,8 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
   allocator = std::make_shared<BufferAllocator>(options.heap_limit);
   v8::Isolate::CreateParams params;
   params.array_buffer_allocator_shared = allocator;  // views of Python's may outlive the isolate
-  params.external_references = external_reference_table();
+  if (!options.texts.empty()) texts = std::make_unique<SourceTexts>(options.texts, 0);
+  params.external_references = texts ? texts->references() : external_reference_table();
   if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
   if (options.heap_limit > 0) params.constraints.ConfigureDefaultsFromHeapSize(0, options.heap_limit);
   {
@@ -111,7 +119,8 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   allocator = std::make_shared<BufferAllocator>(options.heap_limit);
   v8::Isolate::CreateParams params;
   params.array_buffer_allocator_shared = allocator;  // views of Python's may outlive the isolate
-  params.external_references = external_reference_table();
+  texts = std::make_unique<SourceTexts>(options.texts, kMostNewTexts);
+  params.external_references = texts->references();
   if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
   {
     GilRelease nogil;
@@ -120,6 +129,9 @@ void IsolateImpl::start_as_creator(const IsolateOptions& wanted) {
   }
   // A creator's errors have no `stack`: the trace comes from V8's message.
   v8->SetCaptureStackTraceForUncaughtExceptions(true, kMostFrames, v8::StackTrace::kDetailed);
+  // Dates keep their local hours under the number of V8's time zone setting: none of a creator's is a later isolate's,
+  // which may be elsewhere.
+  for (int i = options.blob == nullptr ? 1 : 2; i > 0; --i) v8->DateTimeConfigurationChangeNotification();
   start_common();
   count_live(LiveKind::kCreator, 1);
 }
@@ -164,6 +176,7 @@ void IsolateImpl::dispose() noexcept {
     }
   }
   v8 = nullptr;
+  texts.reset();
   {
     std::lock_guard<std::mutex> lock(release_mutex_);
     for (Slot* slot : released_) delete slot;
@@ -310,6 +323,10 @@ PyObject* IsolateImpl::callable_of(long id) {
   if (found == nullptr && PyErr_Occurred() != nullptr) throw PythonError();
   if (found != nullptr) known = {id, found};
   return found;
+}
+
+v8::Local<v8::String> IsolateImpl::source_from_python(PyObject* source) {
+  return is_creator ? texts->add(v8, source) : string_from_python(v8, source);
 }
 
 void IsolateImpl::forget(long id) {

@@ -154,7 +154,7 @@ class Graph {
 
   v8::Local<v8::Module> compile(PyObject* source, v8::Local<v8::String> name) {
     v8::ScriptOrigin origin = compat::script_origin(isolate_, name, true);
-    v8::ScriptCompiler::Source text(string_from_python(isolate_, source), origin);
+    v8::ScriptCompiler::Source text(context_.isolate().source_from_python(source), origin);
     v8::Local<v8::Module> module =
         run_js(context_, 0, [&] { return v8::ScriptCompiler::CompileModule(isolate_, &text); });
     note_name(local_, module, name);

@@ -155,15 +155,21 @@ void check_address_space() {
 v8::Platform* v8_platform() { return g_platform; }
 
 const intptr_t* external_reference_table() {
-  static const intptr_t table[] = {
-      reinterpret_cast<intptr_t>(&python_callback),
-      reinterpret_cast<intptr_t>(&import_fulfilled),
-      reinterpret_cast<intptr_t>(&import_rejected),
-      reinterpret_cast<intptr_t>(&settle_json_module),
-      compat::module_namespace_getter(),
-      0,
-  };
-  return table;
+  static const auto table = [] {
+    std::array<intptr_t, kFirstText + 1> references{};
+    // Places that are free yet: a 0 would end the table.
+    std::fill_n(references.begin(), kFirstText, reinterpret_cast<intptr_t>(&deserialize_internal_field));
+    const intptr_t own[] = {
+        reinterpret_cast<intptr_t>(&python_callback),
+        reinterpret_cast<intptr_t>(&import_fulfilled),
+        reinterpret_cast<intptr_t>(&import_rejected),
+        reinterpret_cast<intptr_t>(&settle_json_module),
+        compat::module_namespace_getter(),
+    };
+    std::copy_if(std::begin(own), std::end(own), references.begin(), [](intptr_t address) { return address != 0; });
+    return references;
+  }();
+  return table.data();
 }
 
 void HeapRegistry::add(const IsolateOptions& options) {

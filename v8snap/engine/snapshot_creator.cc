@@ -290,7 +290,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
     if (refusal.why == Why::kObstacles) throw_obstacles(refusal.found);
     std::unique_ptr<const char[]> owned(blob.data);
     if (blob.data == nullptr) throw Error(ErrorCode::kSnapshot, "V8 made no blob");
-    return checked(PyBytes_FromStringAndSize(blob.data, blob.raw_size));
+    return isolate_.texts->join(blob);
   }
 
   // What V8 would die of.

@@ -223,21 +223,6 @@ PyObject* ValueImpl::to_py() {
   return to_python_deep(context_, local());
 }
 
-PyObject* ValueImpl::describe() {
-  Visit visit(context_);
-  v8::Local<v8::Value> value = local();
-  v8::Local<v8::Value> name;
-  if (value->IsSymbol()) {
-    name = value.As<v8::Symbol>()->Description(isolate().v8);
-  } else if (value->IsFunction()) {
-    name = value.As<v8::Function>()->GetDebugName();
-  } else {
-    name = value.As<v8::Object>()->GetConstructorName();
-  }
-  if (!name->IsString()) return checked(PyUnicode_FromString("")).release();
-  return checked(string_to_python(isolate().v8, name.As<v8::String>())).release();
-}
-
 bool ValueImpl::strict_equals(Value& other) {
   auto& value = static_cast<ValueImpl&>(other);
   if (&value.isolate() != &isolate()) return false;

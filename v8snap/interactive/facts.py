@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from v8snap.cli.failures import printable
+from v8snap.interactive.printable import printable
 
 if TYPE_CHECKING:
     from v8snap.startup_data import StartupData
