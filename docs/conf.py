@@ -43,6 +43,7 @@ html_show_sphinx = False
 myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
+nb_execution_in_temp = True
 nb_execution_timeout = 300
 
 autodoc_member_order = "bysource"
