@@ -8,9 +8,9 @@ They are in proof.json beside it, which the tools write.
 A fact of a later run under the same name replaces it.
 """
 
-import datetime
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
