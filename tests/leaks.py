@@ -6,6 +6,7 @@ A few of them take minutes. ``test_leaks.py`` says what they may be.
 """
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -153,12 +154,15 @@ def main():
     sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
     import proof_page
 
+    import v8snap
+
+    versions = {"V8": v8snap.v8_version(), "Python": platform.python_version()}
     for kind, (cycles, *_) in ALL.items():
         bytes_more = grown(kind)
         print(f"{kind}: {bytes_more:,} bytes", flush=True)
         if bytes_more >= MOST:
             sys.exit("that is too much")
-        proof_page.record("leaks", kind, {"cycles": cycles, "bytes": bytes_more})
+        proof_page.record("leaks", kind, {**versions, "cycles": cycles, "bytes": bytes_more})
 
 
 if __name__ == "__main__":

@@ -23,9 +23,12 @@ installed=$(cd / && python -c 'import importlib.util as u; print(u.find_spec("v8
 cat > "$folder/coveragerc" << EOF
 [run]
 plugins = cython_coverage
-source = $installed
+source =
+    $installed
+    $top/v8snap
 parallel = true
 data_file = $folder/data/coverage
+omit = */_build_config.py
 patch = subprocess
 [paths]
 v8snap =

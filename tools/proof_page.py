@@ -8,9 +8,9 @@ They are in proof.json beside it, which the tools write.
 A fact of a later run under the same name replaces it.
 """
 
-import datetime
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def record(section: str, name: str, facts: Mapping[str, Any]) -> None:
     facts : mapping of str to JSON data
     """
     data = load()
-    today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+    today = time.strftime("%Y-%m-%d", time.gmtime())
     data.setdefault(section, {})[name] = {**facts, "date": today}
     DATA.write_text(json.dumps(data, indent=1) + "\n")
     PAGE.write_text(page(data))

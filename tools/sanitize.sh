@@ -28,6 +28,7 @@ build() {
   done
   pip install -q --no-build-isolation -Cbuild-dir="$folder/meson" "${options[@]}" "$top[test]"
   tests=$folder/meson/tests/cpp/v8snap-engine-tests
+  v8=$(grep -oE '[0-9]+(\.[0-9]+){3}' "$folder/meson/v8snap/_build_config.py" | head -n 1)
 }
 
 # Puts into docs/reference/proof.json how long it took, on what, and what pytest or doctest said at its end.
@@ -36,8 +37,8 @@ note() {
   said=$(grep -E '^\[doctest\] test cases|^=+ .* (passed|failed)|^[0-9]+ passed' "$log" | tail -n 1 | sed -E 's/^[^0-9]*([0-9]+).*/\1/')
   [ -n "$said" ] || { echo 'no test ran'; exit 1; }
   echo "$mode: $said tests, no findings"
-  [ "$record" != --record ] || (cd / && python "$top/tools/proof_page.py" record sanitizers "$1" "tests=$said" \
-    "seconds=$SECONDS" findings=0)
+  [ "$record" != --record ] || (cd / && python "$top/tools/proof_page.py" record sanitizers "$1" "V8=$v8" \
+    "Python=$(python -c 'import platform; print(platform.python_version())')" "tests=$said" "seconds=$SECONDS" findings=0)
 }
 
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
