@@ -72,6 +72,6 @@ print(v8snap.v8_version(), platform.python_version())"')
     "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
 )
 [ $# -gt 0 ] || {
-  inside 'cd /src && /venv/bin/pytest -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
+  inside 'cd /src && /venv/bin/pytest -n 0 -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
   cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"
 }

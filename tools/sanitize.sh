@@ -64,7 +64,7 @@ case $mode in
     # has, and many of these tests end processes in the middle of something.
     export ASAN_OPTIONS=detect_leaks=0
     ulimit -s 65536  # frames are larger
-    LD_PRELOAD=$preload pytest -q --timeout 1200 -p no:cacheprovider \
+    LD_PRELOAD=$preload pytest -n 0 -q --timeout 1200 -p no:cacheprovider \
       test_lifetime.py test_conversion.py test_values.py test_callbacks.py test_deep_copies.py test_array_proxies.py \
       test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
       test_layers.py test_modules.py 2>&1 | tee "$log"
