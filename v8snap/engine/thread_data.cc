@@ -18,9 +18,15 @@ struct Noted {
   std::atomic<unsigned long> forgotten{0};  // how many so far
 };
 
+// With the GIL held, or where this thread has added to it since the process was forked.
 Noted& noted() {
-  static Noted& all = *new Noted;
-  return all;
+  static Noted* all = new Noted;
+  static unsigned long generation = fork_generation();
+  if (generation != fork_generation()) {
+    all = new Noted;  // a thread that didn't come along may have the old one's mutex
+    generation = fork_generation();
+  }
+  return *all;
 }
 
 class ThreadEnd {
