@@ -412,7 +412,8 @@ def test_heap_snapshots_and_summaries(make_blob, tmp_path):
 
 def test_processes_that_end_or_fork_with_isolates_open(child_ok):
     code = f"""
-        import os, sys, threading, time, v8snap
+        import os, sys, threading, time, warnings, v8snap
+        warnings.simplefilter("ignore", DeprecationWarning)  # of fork() with threads
         source = {script()!r}
         blob = v8snap.build({{"long.js": source}})
         pid = os.fork()
