@@ -90,7 +90,7 @@ def test_those_of_one_seed_live_together(kept, make_blob):
     rehashed = make_blob({"more.js": "1"}, existing_blob=kept)
     with Isolate(kept) as isolate:
         alike = layer._heap_identity == kept._heap_identity
-        assert alike or V8_MAJOR == 11  # where each program has a read-only heap of its own
+        assert alike or V8_MAJOR > 10  # where each build has a read-only heap of its own
         if alike:
             with Isolate(layer) as other:
                 check(other)

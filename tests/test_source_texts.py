@@ -407,7 +407,7 @@ def test_heap_snapshots_and_summaries(make_blob, tmp_path):
         check(isolate, script(size=10**6))
         isolate.write_heap_snapshot(tmp_path / "a.heapsnapshot")
     assert (tmp_path / "a.heapsnapshot").stat().st_size < 10**8
-    assert 0 < heap_summary(blob)["bytes"] < 10**6
+    assert 0 < heap_summary(blob)["bytes"] - heap_summary(make_blob({"short.js": "1"}))["bytes"] < 10**6
 
 
 def test_processes_that_end_or_fork_with_isolates_open(child_ok):
@@ -451,7 +451,8 @@ def test_python_s_string_is_let_go(make_blob):
 def test_checks_work_with_texts_outside():
     with SnapshotCreator() as sc:
         sc.context.eval(script(body="const formats = { de: new Intl.NumberFormat('de') }"), "long.js")
-        assert [found.path for found in sc.check()] == ["formats.de"]
+        (found,) = sc.check()
+        assert found.path.endswith("formats.de")
         sc.context.eval("delete formats.de")
     with Isolate(sc.blob) as isolate:
         check(isolate, script())
