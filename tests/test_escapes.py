@@ -33,7 +33,8 @@ globalThis.strangers = (() => {
     return seen;
   };
   const hidden = [function* () {}, async function* () {}, async () => {}, [][Symbol.iterator](), 'x'.matchAll(/x/g),
-    new Map().entries(), new Set().entries(), ''[Symbol.iterator](), class {}, (function () { return arguments })(), new Error()];
+    new Map().entries(), new Set().entries(), ''[Symbol.iterator](), class {}, (function () { return arguments })(),
+    new Error()];
   const known = reach([globalThis, ...hidden, ...hidden.map((each) => Object.getPrototypeOf(each))]);
   return (...things) => [...reach(things)].filter((each) => !known.has(each));
 })();
