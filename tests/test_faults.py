@@ -26,9 +26,10 @@ def copied_package(folder):
     )
     for generated in (module, *module.parent.glob("_build_config.py")):
         shutil.copyfile(generated, package / generated.name)
-    libraries = module.parent / "_libs"
-    if libraries.exists():
-        (package / "_libs").symlink_to(libraries)
+    # Beside the module, or where a wheel has them.
+    for libraries in (module.parent / "_libs", module.parents[1] / "v8snap.libs"):
+        if libraries.exists():
+            (folder / libraries.relative_to(module.parents[1])).symlink_to(libraries)
     return package / module.name
 
 

@@ -65,7 +65,13 @@ def test_bytes_that_are_changed_anywhere(edits, start):
             "insert": before + data + after,
             "repeat": before + after[:200] + after,
         }[edit]
-    assert load(content) in ((corruption.BLOB,) if content == WHOLE else (None,))
+    assert load(content) in ((corruption.BLOB,) if without_signature(content) == without_signature(WHOLE) else (None,))
+
+
+def without_signature(content):
+    """Who has no key doesn't look at it."""
+    head = file_format.HEAD.size
+    return content[: head - len(file_format.UNSIGNED)] + content[head:] if len(content) > head else content
 
 
 def with_header(encoded, length=None, version=file_format.FORMAT):
