@@ -1,6 +1,7 @@
 """Faults of the machine and the process around: killed helpers, full disks, missing libraries, signals, reloading."""
 
 import os
+import re
 import random
 import shutil
 import signal
@@ -166,8 +167,9 @@ def test_a_folder_that_is_read_only(child_ok, tmp_path):
 
 def without_v8(content):
     """The module wants a library of V8's that is nowhere."""
-    assert b"libnode.so" in content
-    return content.replace(b"libnode.so", b"libnone.so")
+    damaged = re.sub(rb"libnode([-\w]*\.so)", rb"libnone\1", content)
+    assert damaged != content
+    return damaged
 
 
 USE = "import v8snap; print(v8snap.Isolate().new_context().eval('1 + 1'))"
@@ -189,7 +191,7 @@ def test_a_library_that_is_missing_or_wrong_is_an_import_error(tmp_path):
         done = run_alone(tmp_path, USE)
         status, said = done.returncode, done.stderr.strip().splitlines()[-1]
         assert (status, said.partition(": ")[0]) == (1, "ImportError"), (damage, said)
-        assert any(word in said for word in ("libnone.so", module.name)), said
+        assert any(word in said for word in ("libnone", module.name)), said
     module.unlink()
     assert "no compiled module" in run_alone(tmp_path, USE).stderr
 
