@@ -1,8 +1,8 @@
 """Faults of the machine and the process around: killed helpers, full disks, missing libraries, signals, reloading."""
 
 import os
-import re
 import random
+import re
 import shutil
 import signal
 import subprocess
