@@ -578,29 +578,9 @@ cdef class Isolate:
         return f"<Isolate from {self._snapshot!r}>" if self._snapshot is not None else "<Isolate>"
 
 
-def _report_rejection(Context context, error):
-    """For the engine."""
-    hook = context._isolate._rejection_hook
-    if hook is None:
-        from v8snap.promises import report_rejection as hook
-    hook(error)
-
-
 # Seconds between looks for the end of V8's background work.
 _LEAST_PAUSE = 0.0001
 _MOST_PAUSE = 0.01
-
-
-def _whole_writer(file):
-    """The file's ``write``, called until everything is written: raw files may take less."""
-    def write(data):
-        rest = memoryview(data)
-        while len(rest):
-            written = file.write(rest)
-            if not isinstance(written, int) or written >= len(rest):
-                return
-            rest = rest[written:]
-    return write
 
 
 _IN_ISOLATE = -2

@@ -66,3 +66,15 @@ def _as_externals(external_references):
         if not isinstance(name, str) or (function is not None and not callable(function)):
             raise TypeError(f"external_references maps names to callables, not {name!r} to {function!r}")
     return dict(external_references)
+
+
+def _whole_writer(file):
+    """The file's ``write``, called until everything is written: raw files may take less."""
+    def write(data):
+        rest = memoryview(data)
+        while len(rest):
+            written = file.write(rest)
+            if not isinstance(written, int) or written >= len(rest):
+                return
+            rest = rest[written:]
+    return write

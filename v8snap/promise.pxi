@@ -53,3 +53,11 @@ cdef class JSPromise(JSObject):
 
     def __repr__(self):
         return f"<JSPromise {self._label().removeprefix('Promise ')}>"
+
+
+def _report_rejection(Context context, error):
+    """For the engine."""
+    hook = context._isolate._rejection_hook
+    if hook is None:
+        from v8snap.promises import report_rejection as hook
+    hook(error)

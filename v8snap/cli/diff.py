@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from v8snap.cli import failures
 from v8snap.cli.common import FILE, json_option, key_option, load, print_json
+from v8snap.cli.progress import output
 from v8snap.interactive.facts import facts_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _sums(heap: dict[str, Any]) -> dict[tuple[str, str | None], tuple[int, int]]
 
 
 def _print(differences: dict[str, Any], top: int) -> None:
-    out = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
+    out = output(WIDTH, highlight=False)
     if differences["facts"]:
         out.print(_table("Facts", "fact", ((name, one, other) for name, (one, other) in differences["facts"].items())))
     if differences["scripts"]:

@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import v8snap
+from v8snap.interactive.session import outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -48,11 +49,7 @@ class EventLoop:
         value = session.evaluate(source, name)
         try:
             await self._nothing_waits(session)
-            if not isinstance(value, v8snap.JSPromise):
-                return value
-            if value.state == "pending":
-                raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
-            return value.result()
+            return outcome(value)
         except v8snap.JSError as error:
             raise session.as_typed(error) from None
 

@@ -6,16 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from v8snap import errors
 from v8snap.cli import failures
 from v8snap.cli.common import check_folder, json_option, key_option, load, print_json, snapshot_argument
+from v8snap.cli.progress import output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
 
     from v8snap.startup_data import StartupData
 
@@ -75,7 +77,7 @@ def _heap(blob: StartupData) -> dict[str, Any] | None:
 def _print(facts: dict[str, Any], top: int) -> None:
     from v8snap.interactive.facts import lines_of
 
-    out = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
+    out = output(WIDTH, highlight=False)
     about = Table(title=Text(failures.printable(facts["path"])), show_header=False, title_justify="left")
     for heading, text in lines_of(facts):
         about.add_row(heading, Text(text))

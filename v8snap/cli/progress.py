@@ -41,9 +41,9 @@ def progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield on_step
 
 
-def output() -> Console:
-    """Standard output, for tables."""
-    return Console(width=None if Console().is_terminal else WIDTH)
+def output(width: int = WIDTH, *, highlight: bool = True) -> Console:
+    """Standard output, for tables: as wide as the terminal, or as given where it is none."""
+    return Console(width=None if Console().is_terminal else width, highlight=highlight)
 
 
 def figures(console: Console, *, title: str, caption: str) -> Table:

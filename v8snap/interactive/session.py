@@ -11,7 +11,7 @@ from v8snap.interactive import top_level_await
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["TO_STANDARD_ERROR", "Session", "start"]
+__all__ = ["TO_STANDARD_ERROR", "Session", "outcome", "start"]
 
 #: Levels of the console that Node.js, too, writes to standard error.
 TO_STANDARD_ERROR = ("warn", "error", "trace")
@@ -37,38 +37,41 @@ class Session:
     def evaluate(self, source: str, name: str, timeout: float | None = None) -> Any:
         """The value of JavaScript, a promise where it awaits at its top level. Raises as `Context.eval`."""
         __tracebackhide__ = True
+        return self._evaluate(source, name, timeout)[0]
+
+    def _evaluate(self, source: str, name: str, timeout: float | None = None) -> tuple[Any, bool]:
+        """The value, and whether it is the promise of a source that awaits."""
+        __tracebackhide__ = True
         with self._places_as_typed(source, name):
-            return self.context.eval(self._script(source, name), name, timeout=timeout)
+            script, awaits = self._script(source, name)
+            return self.context.eval(script, name, timeout=timeout), awaits
 
     async def evaluate_async(self, source: str, name: str) -> Any:
         """The same on an asyncio loop, waiting for what is awaited at the top level."""
-        value = self.evaluate(source, name)
+        value, awaits = self._evaluate(source, name)
         with self._places_as_typed():
-            return await value if self.awaits(source) else value
+            return await value if awaits else value
 
     async def evaluate_in_threads(self, source: str, name: str, timeout: float | None = None) -> Any:
         """The same without holding up the loop; a promise is always waited for. Raises as `Context.eval_async`."""
         with self._places_as_typed(source, name):
-            return await self.context.eval_async(self._script(source, name), name, timeout=timeout)
+            script, _ = self._script(source, name)
+            return await self.context.eval_async(script, name, timeout=timeout)
 
-    def _script(self, source: str, name: str) -> str:
-        """What is run for the source: itself, or a function around it."""
+    def _script(self, source: str, name: str) -> tuple[str, bool]:
+        """What is run for the source: itself, or a function around it; and whether that awaits."""
         awaits = self.awaits(source)
         if not awaits and not (self._rerunnable and top_level_await.runs_once(self.context, source)):
-            return source
+            return source, awaits
         wrapped = self._wrapped[name] = top_level_await.Wrapped(self.context, source, awaits=awaits)
-        return wrapped.script
+        return wrapped.script, awaits
 
     def settled(self, value: Any, timeout: float | None = None) -> Any:
         """What a promise came to; anything else as it is. Timers and all that waits run before, up to `timeout`."""
         with self._places_as_typed():
             if not self.context.run_until_idle(timeout):
                 raise v8snap.JSTimeoutError("what the script awaits took longer than its timeout")
-            if not isinstance(value, v8snap.JSPromise):
-                return value
-            if value.state == "pending":
-                raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
-            return value.result()
+            return outcome(value)
 
     @contextlib.contextmanager
     def _places_as_typed(self, source: str = "", name: str = "") -> Iterator[None]:
@@ -94,6 +97,18 @@ class Session:
         """A value as Node.js would print it in its REPL."""
         self.context.isolate._add_host(self.context, ["inspect"])
         return str(self.context._call_host("inspect")(value))
+
+
+def outcome(value: Any) -> Any:
+    """What a promise came to after all that waits has run; anything else as it is.
+
+    Raises what it was rejected with, or `PromisePendingError`.
+    """
+    if not isinstance(value, v8snap.JSPromise):
+        return value
+    if value.state == "pending":
+        raise v8snap.PromisePendingError("the promise never settles: nothing is left to run")
+    return value.result()
 
 
 def start(

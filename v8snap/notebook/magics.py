@@ -18,6 +18,7 @@ from IPython.core.magic import Magics, cell_magic, line_cell_magic, line_magic, 
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 import v8snap
+from v8snap.builder import read_source
 from v8snap.host import NAMES
 from v8snap.interactive.error_lines import lines_of
 from v8snap.interactive.printable import printable
@@ -206,7 +207,7 @@ class V8SnapMagics(Magics):
         path = Path(_unquoted(text))
         if not path.is_file():
             raise UsageError(f"--script: {text} is neither a str variable nor a file")
-        return path.name, path.read_text(encoding="utf-8")
+        return path.name, read_source(path)
 
     @no_var_expand
     @magic_arguments()
