@@ -41,9 +41,9 @@ def progress(steps: int) -> Iterator[Callable[[str], None]]:
         yield on_step
 
 
-def output(width: int = WIDTH, *, highlight: bool = True) -> Console:
-    """Standard output, for tables: as wide as the terminal, or as given where it is none."""
-    return Console(width=None if Console().is_terminal else width, highlight=highlight)
+def output(width: int | None = None, *, highlight: bool = True) -> Console:
+    """Standard output, for tables: as wide as the terminal; where it is none, as given or `WIDTH`."""
+    return Console(width=None if Console().is_terminal else width or WIDTH, highlight=highlight)
 
 
 def figures(console: Console, *, title: str, caption: str) -> Table:
