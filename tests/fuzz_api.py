@@ -87,6 +87,7 @@ class World:
     def __init__(self):
         self.creators, self.isolates, self.contexts, self.values, self.blobs, self.scripts = [], [], [], [], [], []
         self.pools, self.leases, self.views, self.profiles = [], [], [], []
+        self.in_creators = []  # pairs of a creator and a context of it
         self.inside = []  # what a callback does
         self.depth = 0
 
@@ -128,14 +129,19 @@ def new_creator(w, a, b):
 
 
 def creator_context(w, a, b):
+    if not w.creators:
+        new_creator(w, a, b)
     sc = pick(w.creators, a)
     ctx = sc.context if b % 2 else sc.new_context()
     ctx.globals["act"] = sc.external("act", context=ctx)
     w.keep(w.contexts, ctx)
+    w.keep(w.in_creators, (sc, ctx))
 
 
 def add_to_creator(w, a, b):
-    sc, ctx = pick(w.creators, a), pick(w.contexts, b)
+    if not w.in_creators:
+        creator_context(w, a, b)
+    sc, ctx = pick(w.in_creators, a) if b % 4 else (pick(w.creators, a), pick(w.contexts, b))
     [
         lambda: sc.add_context(ctx, name=f"n{b}"),
         lambda: sc.set_default_context(ctx),
@@ -172,7 +178,7 @@ def new_isolate(w, a, b):
 
 def new_context(w, a, b):
     isolate = pick(w.isolates, a)
-    ctx = isolate.new_context(None if b % 3 else b % 2, host=["timers"] if b % 4 == 1 else ())
+    ctx = isolate.new_context(None if b % 3 or not w.blobs else b % 2, host=["timers"] if b % 4 == 1 else ())
     if b % 2:
         ctx.globals["act"] = w.called
     ctx.resolve = MODULES
@@ -278,7 +284,8 @@ def close(w, a, b):
 
 
 def drop(w, a, b):
-    kind = [w.creators, w.isolates, w.contexts, w.values, w.blobs, w.scripts, w.views, w.profiles][b % 8]
+    kinds = [w.creators, w.isolates, w.contexts, w.values, w.blobs, w.scripts, w.views, w.profiles, w.in_creators]
+    kind = kinds[b % len(kinds)]
     if kind:
         kind.pop(a % len(kind))
     if a % 5 == 0:
