@@ -315,6 +315,32 @@ def test_isolates_where_the_address_space_is_short(child_ok):
     assert child_ok(code).split() == ["2", "JSMemoryError", "42"]
 
 
+def test_isolates_where_the_kernel_allows_few_more_mappings(child_ok):
+    """V8 dies where it gets none."""
+    code = """
+        import ctypes, mmap, v8snap
+        def number_of_mappings():
+            with open("/proc/self/maps") as file:
+                return sum(1 for _ in file)
+        with open("/proc/sys/vm/max_map_count") as file:
+            most = int(file.read())
+        isolates = [v8snap.Isolate() for _ in range(256)]
+        wanted = int(most * 0.92) - number_of_mappings()
+        pages = mmap.mmap(-1, wanted * mmap.PAGESIZE)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(pages))
+        mprotect = ctypes.CDLL(None).mprotect
+        for page in range(0, wanted, 2):  # each is a mapping then, and so is the one beside it
+            assert mprotect(ctypes.c_void_p(start + page * mmap.PAGESIZE), ctypes.c_size_t(mmap.PAGESIZE), 0) == 0
+        try:
+            v8snap.Isolate()
+        except v8snap.JSMemoryError as error:
+            print("max_map_count" in str(error))
+        assert mprotect(ctypes.c_void_p(start), ctypes.c_size_t(wanted * mmap.PAGESIZE), 3) == 0
+        print(v8snap.Isolate().new_context().eval("40 + 2"), isolates[-1].new_context().eval("1"))
+    """
+    assert child_ok(code).split() == ["True", "42", "1"]
+
+
 # ---------------------------------------------------------------- importing again
 
 

@@ -19,6 +19,7 @@ def module(path):
 proof_page, soak = module(ROOT / "tools" / "proof_page.py"), module(ROOT / "tests" / "soak.py")
 
 WELL = {
+    "minutes": 5,
     "requests": 100,
     "contexts": 100,
     "in_use": 0,

@@ -328,7 +328,7 @@ RunScope::RunScope(ContextImpl& context, double timeout, Gil gil)
   const bool keep_gil = gil == Gil::kHold || is_only_python_thread();
   if ((keep_gil || PyThread_get_thread_ident() == python_main_thread()) && isolate_.watched == 0) {
     watched_here_ = true;
-    isolate_.watched = ++isolate_.last_watched;
+    isolate_.watched.store(++isolate_.last_watched, std::memory_order_release);
     watchdog_wake();
   }
   if (timeout > 0) {
