@@ -160,6 +160,30 @@ def test_every_race_is_on_the_page(benchmarks, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
+REPORT = """
+# Samples  Shared Object  Symbol
+    50.00%          500  libnode.so.108     [.] v8::internal::Deserializer<v8::internal::Isolate>::ReadObject      -      -
+    20.00%          200  libnode.so.108     [.] 0x00000000004ff1c0
+    10.00%          100  libnode.so.108     [.] 0x00000000004ff1d0
+    10.00%          100  [JIT] tid 12298    [.] 0x00007f46890a798f
+     6.00%           60  [kernel.kallsyms]  [k] clear_page_erms
+     4.00%           40  _v8.cpython-311-x86_64-linux-gnu.so  [.] v8snap::(anonymous namespace)::run
+"""
+
+
+def test_a_profile_has_shares_of_all_samples(benchmarks):
+    where = benchmarks("where")
+    libraries, functions = where.shares(REPORT)
+    compiled = "JavaScript, compiled while it ran"
+    assert libraries == {"V8": 800, compiled: 100, "the kernel": 60, "v8snap": 40}
+    assert functions["V8", "Deserializer::ReadObject"] == 500
+    assert functions["V8", "(no name: built-ins, the interpreter of bytecode)"] == 300
+    assert functions["v8snap", "v8snap::run"] == 40
+    lines = list(where.profile_section("Start", REPORT))
+    assert "| V8 | 80.0% |" in lines
+    assert "| `clear_page_erms` | the kernel | 6.0% |" in lines
+
+
 def test_the_cpp_program_gives_what_v8snap_gives(benchmarks, tmp_path):
     compile_module, rounds, run = benchmarks("compile"), benchmarks("rounds"), benchmarks("run")
     sides = run.Sides(compile_module.compile_baseline(tmp_path / "cache"), tmp_path / "cache")
