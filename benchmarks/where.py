@@ -133,7 +133,8 @@ def page(sides, cache):
     lines = [
         "# Benchmarks: profiles\n",
         "Where the time goes in the works that miss [their limits](benchmarks.md): samples that Linux's perf took,",
-        f"{FREQUENCY:,} a second of processor time, with the process's own start. Made by `python -m benchmarks.where --page`.\n",
+        f"{FREQUENCY:,} a second of processor time, with the process's own start. Made by",
+        "`python -m benchmarks.where --page`.\n",
         f"{about['date']}: {about['machine']}; Python {about['python']}, v8snap {about['v8snap']}, V8 {about['v8']}.\n",
     ]
     for *work, heading in PROFILES:
