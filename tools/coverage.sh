@@ -9,15 +9,11 @@ record=
 [ "${1:-}" != --record ] || { record=yes; shift; }
 top=$(cd "$(dirname "$0")/.." && pwd)
 folder=${V8SNAP_PROOF_BUILDS:-$top}/build-coverage
-read -ra setup <<< "${V8SNAP_SETUP:-}"
+. "$top/tools/own_build.sh"
 export V8SNAP_COVERAGE_BUILD=$folder/meson
 
-[ -e "$folder/venv" ] || python3 -m venv "$folder/venv"
-. "$folder/venv/bin/activate"
-pip install -q meson-python Cython ninja meson 'coverage>=7.10' 'gcovr>=8'
-options=()
-for option in -Dbuildtype=debug -Dcoverage=true -Db_coverage=true "${setup[@]}"; do options+=("-Csetup-args=$option"); done
-pip install -q --no-build-isolation -Cbuild-dir="$folder/meson" "${options[@]}" "$top[test]"
+install_v8snap "$folder" -Dbuildtype=debug -Dcoverage=true -Db_coverage=true
+pip install -q 'coverage>=7.10' 'gcovr>=8'
 installed=$(cd / && python -c 'import importlib.util as u; print(u.find_spec("v8snap").submodule_search_locations[0])')
 
 cat > "$folder/coveragerc" << EOF

@@ -4,29 +4,21 @@
 #   tools/sanitize.sh python [--record]     Python's tests of what lives how long and of conversion, likewise but for leaks
 #   tools/sanitize.sh valgrind [--record]   the engine's tests in C++ under memcheck, V8 without its compilers
 # Needs g++ with its sanitizers, doctest (Debian: doctest-dev) and, for the last, valgrind. Builds into folders named
-# build-* in V8SNAP_PROOF_BUILDS (this folder if not given). V8SNAP_SETUP has more options for Meson, such as
-# "-Dv8=prefix -Dv8_prefix=...". With --record the figures go into docs/reference/proof.json.
+# build-* in V8SNAP_PROOF_BUILDS (this folder if not given). V8SNAP_SETUP has more options for Meson. With --record the
+# figures go into docs/reference/proof.json.
 set -euo pipefail
 mode=${1:?usage: sanitize.sh asan|python|valgrind [--record]}
 record=${2:-}
 top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/tools/own_build.sh"
 builds=${V8SNAP_PROOF_BUILDS:-$top}
-read -ra setup <<< "${V8SNAP_SETUP:-}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# A build folder with an environment of its own, into which v8snap is installed.
 build() {
   local folder=$builds/$1
   shift
-  [ -e "$folder/venv" ] || python3 -m venv "$folder/venv"
-  . "$folder/venv/bin/activate"
-  pip install -q meson-python Cython ninja meson
-  local options=()
-  for option in -Dengine_tests=true -Dbuildtype=debug -Doptimization=1 "$@" "${setup[@]}"; do
-    options+=("-Csetup-args=$option")
-  done
-  pip install -q --no-build-isolation -Cbuild-dir="$folder/meson" "${options[@]}" "$top[test]"
+  install_v8snap "$folder" -Dengine_tests=true -Dbuildtype=debug -Doptimization=1 "$@"
   tests=$folder/meson/tests/cpp/v8snap-engine-tests
   v8=$(grep -oE '[0-9]+(\.[0-9]+){3}' "$folder/meson/v8snap/_build_config.py" | head -n 1)
 }
