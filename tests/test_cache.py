@@ -66,7 +66,7 @@ def test_every_change_that_matters_builds_again(builds, tmp_path, monkeypatch):
             with pytest.raises(StopIteration):
                 _stop_instead_of_building(patch, path, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(cache.platform, "machine", lambda: "another")
+        patch.setattr(cache.file_format, "MACHINE", "another")
         with pytest.raises(StopIteration):
             _stop_instead_of_building(patch, path, tmp_path)
 

@@ -127,7 +127,7 @@ class NamedError(Exception):
     def __init__(self, text):
         super().__init__(text)
         self.secret = Callable()
-        self.add_note("secret note")
+        self.__notes__ = ["secret note"]
 
 
 def test_from_an_exception_nothing_but_an_error(hostile):

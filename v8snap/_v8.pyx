@@ -26,7 +26,6 @@ import enum
 import hashlib
 import json
 import os
-import platform
 import struct
 import sys
 import threading

@@ -6,11 +6,10 @@ import contextlib
 import fcntl
 import hashlib
 import json
-import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v8snap import _v8, builder
+from v8snap import _v8, builder, file_format
 from v8snap.errors import SnapshotError
 from v8snap.startup_data import StartupData
 
@@ -90,7 +89,7 @@ def _digest(sources: list[tuple[str, str]], build_args: dict[str, Any]) -> str:
     arguments["context_modules"] = [
         [name, list(own.items())] for name, own in (arguments.get("context_modules") or {}).items()
     ]
-    made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), platform.machine()]
+    made_by = [_v8.__version__, _v8.v8_version(), _v8.build_id(), _v8.flags_hash(), file_format.MACHINE]
     return hashlib.sha256(json.dumps([made_by, sources, arguments], sort_keys=True).encode()).hexdigest()
 
 

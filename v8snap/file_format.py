@@ -44,6 +44,7 @@ PAGE = 4096
 MOST_HEADER = 64 * 2**20
 UNSIGNED = bytes(32)
 UNCHECKED = 12  # bytes at the start of a blob that no checksum of its own covers
+MACHINE = os.uname().machine  # as in headers' "arch"; the module platform is slow to import
 
 
 def write_file(path: str | os.PathLike[str], header: dict[str, Any], blob: memoryview, key: bytes | None) -> None:

@@ -422,7 +422,7 @@ heap_limit=None, rehash=True)
             "v8_version": v8_version(),
             "build_id": build_id(),
             "flags_hash": flags_hash(),
-            "arch": platform.machine(),
+            "arch": file_format.MACHINE,
             "context_names": list(self._names),
             "isolate_data": dict(self._isolate_data),
             "isolate_data_places": impl.isolate_data_places(),

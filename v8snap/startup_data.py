@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import operator
 import os
-import platform
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -268,8 +267,8 @@ class StartupData(_v8.BlobBuffer):
         build_id = _v8.build_id()
         if header["build_id"] not in (None, build_id):
             raise SnapshotVersionError(f"{self.v8_version} build {header['build_id']}", f"{expected} build {build_id}")
-        if header["arch"] not in (None, platform.machine()):
-            raise SnapshotVersionError(f"{self.v8_version} {header['arch']}", f"{expected} {platform.machine()}")
+        if header["arch"] not in (None, file_format.MACHINE):
+            raise SnapshotVersionError(f"{self.v8_version} {header['arch']}", f"{expected} {file_format.MACHINE}")
         if header["flags_hash"] not in (None, _v8.flags_hash()):
             raise SnapshotFlagsError("the snapshot was made under other V8 flags than this process has set")
 
