@@ -164,8 +164,8 @@ def test_what_waits_is_in_a_snapshot_and_starts_again():
     with SnapshotCreator() as sc:
         context = sc.new_context(host=["timers"])
         context.eval(
-            "var ran = []; setTimeout(() => ran.push('b'), 20); setTimeout((x) => ran.push(x), 10, 'a');"
-            "const i = setInterval(() => { ran.push('i'); if (ran.length > 3) clearInterval(i) }, 30);"
+            "var ran = []; setTimeout(() => ran.push('b'), 400); setTimeout((x) => ran.push(x), 300, 'a');"
+            "const i = setInterval(() => { ran.push('i'); if (ran.length > 3) clearInterval(i) }, 450);"
             "setTimeout(() => ran.push('before'), 0); clearTimeout(setTimeout(() => ran.push('never'), 5))"
         )
         assert context.run_until_idle(timeout=0.005) is False
