@@ -12,7 +12,7 @@ record=no
 [ "${1:-}" != --record ] || { record=yes; shift; }
 root=${V8SNAP_ROOTS:-${TMPDIR:-/var/tmp}}/v8snap-root-$suite
 source=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
-packages=python3-dev,python3-venv,python3-pip,g++,libnode-dev,pkg-config,ninja-build,ca-certificates
+packages=python3-dev,python3-venv,python3-pip,g++,libnode-dev,pkg-config,ninja-build,ca-certificates,git
 
 cannot() {
   printf '\n!!! NO ROOT OF %s: %s\n!!! v8snap was NOT tested there.\n\n' "$suite" "$1" >&2
@@ -37,7 +37,7 @@ if [ ! -e "$root/.v8snap-root" ]; then
   debootstrap --variant=minbase --include="$packages" "$suite" "$root" "" "$script" ||
     cannot "debootstrap failed; it says why in $root/debootstrap/debootstrap.log"
   umount -l "$root/proc" 2> /dev/null || true  # where debootstrap left its own, to go at a time of its choosing
-  touch "$root/.v8snap-root"
+  echo "$packages" > "$root/.v8snap-root"
 fi
 
 # The root reaches the network as this machine does.
@@ -47,6 +47,13 @@ trap unmount EXIT
 for folder in proc dev dev/pts; do
   mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
 done
+if [ "$(< "$root/.v8snap-root")" != "$packages" ]; then  # made by an older version of this
+  env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive ${https_proxy:+https_proxy="$https_proxy"} \
+    ${http_proxy:+http_proxy="$http_proxy"} chroot "$root" \
+    bash -c "apt-get update -q && apt-get install -qy --no-install-recommends ${packages//,/ }" ||
+    cannot 'its packages could not be brought up to date'
+  echo "$packages" > "$root/.v8snap-root"
+fi
 rm -rf "$root/src" && mkdir "$root/src"
 git -C "$source" archive HEAD | tar x -C "$root/src"
 mkdir -p "$root/packages" && (cd "$root/packages" && xargs npm pack --silent < "$source/tests/packages.txt")
