@@ -48,9 +48,11 @@ for folder in proc dev dev/pts; do
   mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
 done
 if [ "$(< "$root/.v8snap-root")" != "$packages" ]; then  # made by an older version of this
+  # Lists may be as old as a mirror likes: debootstrap takes them, too.
   env -i PATH=/usr/bin:/bin:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive ${https_proxy:+https_proxy="$https_proxy"} \
     ${http_proxy:+http_proxy="$http_proxy"} chroot "$root" \
-    bash -c "apt-get update -q && apt-get install -qy --no-install-recommends ${packages//,/ }" ||
+    bash -c "apt-get update -q -o Acquire::Check-Valid-Until=false &&
+      apt-get install -qy --no-install-recommends ${packages//,/ }" ||
     cannot 'its packages could not be brought up to date'
   echo "$packages" > "$root/.v8snap-root"
 fi
