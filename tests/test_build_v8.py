@@ -213,7 +213,7 @@ def test_files_that_clash_are_compiled_apart_and_a_second_run_compiles_nothing(t
     assert symbols.count(" T ") == 3
     again = ninja_build.Build(tree, ninja_of_tests(), 2)
     again.rewrite()
-    assert again.weights(again.commands()) == {}
+    assert again.waiting() == set()
     again.run()
 
 
@@ -232,6 +232,12 @@ def test_an_estimate_is_given_only_when_there_is_something_to_tell_it_from(monke
     progress.finished("b")
     progress.finished("b")
     assert progress.text(progress.began + 600) == "compiling: 50%, about 10 minutes left"
+
+
+def test_an_estimate_after_a_stop_is_made_from_what_was_done_since():
+    progress = ninja_build.Progress({"a": 10, "b": 10}, made_before=80)
+    progress.finished("a")
+    assert progress.text(progress.began + 600) == "compiling: 90%, about 10 minutes left"
 
 
 def gyp_folder(folder, **files):

@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -54,8 +55,10 @@ def name_of(source: prepare.Source, used: compiler.Compiler, intl: str) -> str:
 
 def build(options: argparse.Namespace) -> Path:
     """Make the prefix, or find it made."""
-    cache = options.cache.expanduser().absolute()
+    cache: Path = options.cache.expanduser().absolute()
     work = cache / "work"
+    if re.search(r"[^\w./+~-]", str(work)):  # Ninja files and compilers' wrappers name it as it is
+        raise FailedError(f"{cache} has characters in it that the build can't do with; --cache names another folder")
     with alone(work):
         fetcher = (lambda: fetch.fetch_clang(work / "clang")) if options.fetch else None
         used = compiler.find(options.cxx, fetcher)

@@ -100,7 +100,7 @@ class Sources:
                 if not tree.is_dir():
                     say(f"source of {tree.name}")
                     run(*self.apt, "source", "--tar-only", f"{name}={version}", cwd=downloads)
-                    unpack_original(downloads / tarball, part, tree)
+                    unpack(downloads / tarball, part, tree)
                 return tree, digest_of_file(downloads / tarball)
             except FailedError as error:
                 say(f"{name} {version} can't be had")
@@ -114,13 +114,13 @@ class Sources:
         return list(dict.fromkeys(found))
 
 
-def unpack_original(tarball: Path, part: str, into: Path) -> None:
+def unpack(tarball: Path, part: str, into: Path) -> None:
     """Unpack a tarball whose one folder, or a folder of that, has the wanted part."""
     unpacking = into.with_name("unpacking")
     shutil.rmtree(unpacking, ignore_errors=True)
     with tarfile.open(tarball) as archive:
         if hasattr(tarfile, "data_filter"):
-            archive.extraction_filter = tarfile.data_filter  # type: ignore[method-assign]
+            archive.extraction_filter = tarfile.data_filter
         archive.extractall(unpacking)
     for folder in [*unpacking.glob("*"), *unpacking.glob("*/*")]:
         if (folder / part).exists():

@@ -23,8 +23,9 @@ SECONDS_BETWEEN_LINES = 30
 class Progress:
     """How far it is, and when it may be done: from what the done part took, weighed by the size of its sources."""
 
-    def __init__(self, weights: dict[str, int]) -> None:
-        self.weights = weights
+    def __init__(self, weights: dict[str, int], made_before: int = 0) -> None:
+        self.weights = dict(weights)
+        self.before = made_before
         self.total = sum(weights.values())
         self.done = 0
         self.began = time.monotonic()
@@ -45,11 +46,12 @@ class Progress:
 
     def text(self, now: float) -> str:
         """The part that is done, and the estimate where there is one."""
-        part = self.done / max(self.total, 1)
+        part = self.done / max(self.total, 1)  # of what is made now: it is what has taken the time
         left = "the time isn't known yet"
         if part >= ENOUGH:
             left = f"about {(now - self.began) * (1 - part) / part / 60:.0f} minutes left"
-        return f"compiling: {part:.0%}, {left}"
+        whole = (self.before + self.done) / max(self.before + self.total, 1)
+        return f"compiling: {whole:.0%}, {left}"
 
     def end(self) -> None:
         """Leave the line of a terminal."""
@@ -103,25 +105,25 @@ class Build:
 
     def commands(self) -> list[str]:
         """The command lines of all compilations that the targets need."""
-        command = [self.ninja, "-C", self.folder, "-t", "commands", *TARGETS]
+        command: list[str | Path] = [self.ninja, "-C", self.folder, "-t", "commands", *TARGETS]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return [line for line in said.splitlines() if re.search(r" -c \S+ -o \S+\.o$", line)]
 
     def weights(self, commands: list[str]) -> dict[str, int]:
-        """By object what compiling it costs, in bytes of its sources; without those that are there."""
-        said = subprocess.run(
-            [self.ninja, "-C", self.folder, "-n", *TARGETS], capture_output=True, text=True, check=True
-        ).stdout
-        waiting = set(re.findall(r"\] (?:CXX|CC) (\S+)$", said, re.M))
+        """By object what compiling it costs, in bytes of its sources."""
         by_object = {units.unit_object(name, g): g for name, groups in self.plan.groups.items() for g in groups}
         weights = {}
         for command in commands:
             source, output = re.findall(r" -c (\S+) -o (\S+)$", command)[0]
-            if output in waiting:
-                files = by_object.get(output, [source])
-                sizes = (self.folder / file for file in files)
-                weights[output] = OVERHEAD + sum(path.stat().st_size if path.is_file() else 50_000 for path in sizes)
+            sizes = (self.folder / file for file in by_object.get(output, [source]))
+            weights[output] = OVERHEAD + sum(path.stat().st_size if path.is_file() else 50_000 for path in sizes)
         return weights
+
+    def waiting(self) -> set[str]:
+        """The objects that have to be made yet."""
+        command: list[str | Path] = [self.ninja, "-C", self.folder, "-n", *TARGETS]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        return set(re.findall(r"\] (?:CXX|CC) (\S+)$", said, re.M))
 
     def run(self) -> None:
         """Compile everything; units that don't compile as one are split until they do."""
@@ -129,7 +131,9 @@ class Build:
             self.rewrite()
             commands = self.commands()
             units.check_flags(commands)
-            failed, said = self.ninja_once(self.weights(commands))
+            weights, waiting = self.weights(commands), self.waiting()
+            made = sum(weight for name, weight in weights.items() if name not in waiting)
+            failed, said = self.ninja_once(Progress({name: weights[name] for name in waiting & weights.keys()}, made))
             if not failed and not said:
                 return
             objects = {units.unit_object(name, g) for name, groups in self.plan.groups.items() for g in groups}
@@ -139,10 +143,9 @@ class Build:
                 raise FailedError(f"can't be compiled: {', '.join(hopeless) or 'see below'}\n{said}")
             say(f"{len(failed)} units don't compile as one and are split")
 
-    def ninja_once(self, weights: dict[str, int]) -> tuple[set[str], str]:
+    def ninja_once(self, progress: Progress) -> tuple[set[str], str]:
         """Run Ninja to the end; what failed, and the end of what was said of it."""
-        progress = Progress(weights)
-        command = [self.ninja, "-C", self.folder, "-k", "0", "-j", str(self.jobs), *TARGETS]
+        command: list[str | Path] = [self.ninja, "-C", self.folder, "-k", "0", "-j", str(self.jobs), *TARGETS]
         failed: set[str] = set()
         tail: list[str] = []
         log = self.folder / "compile.log"

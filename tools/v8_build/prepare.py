@@ -138,21 +138,9 @@ def place(source: Source, tree: Path) -> None:
 
         shutil.copytree(source.tree, partial, symlinks=True, ignore=ignore)
     else:
-        unpack(source.tree, partial)
+        fetch.unpack(source.tree, "deps/v8", partial)
     mend(source, partial)
     partial.rename(tree)
-
-
-def unpack(tarball: Path, into: Path) -> None:
-    """Unpack a tarball with one folder in it."""
-    with tarfile.open(tarball) as archive:
-        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # type: ignore[assignment]
-        archive.extractall(into.with_name(f"{into.name}.unpacking"))
-    folders = list(into.with_name(f"{into.name}.unpacking").iterdir())
-    if len(folders) != 1:
-        raise FailedError(f"{tarball} has more than one folder in it")
-    folders[0].rename(into)
-    into.with_name(f"{into.name}.unpacking").rmdir()
 
 
 def mend(source: Source, tree: Path) -> None:
@@ -199,7 +187,16 @@ def configure(source: Source, tree: Path, bin_folder: Path, compiler: Compiler, 
     for name in LEFT_OUT:
         text = re.sub(rf'"{name}": 1', f'"{name}": 0', text)
     config.write_text(text)
-    command = [python, "-c", RUN_GYP, "tools/v8_gypfiles/v8.gyp", "-I", "common.gypi", "-I", "config.gypi"]
+    command: list[str | Path] = [
+        python,
+        "-c",
+        RUN_GYP,
+        "tools/v8_gypfiles/v8.gyp",
+        "-I",
+        "common.gypi",
+        "-I",
+        "config.gypi",
+    ]
     command += ["--depth=.", "-f", "ninja", "-Goutput_dir=out", "--no-parallel", f"-Dpython={python}", *GYP_VARIABLES]
     run(*command, cwd=tree, env=env)
     Build(tree, bin_folder / "ninja", 1).keep_originals()
