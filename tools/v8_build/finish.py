@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shlex
 import shutil
@@ -13,10 +14,12 @@ from pathlib import Path
 import units
 from compiler import Compiler
 from ninja_build import Build
-from shared import FailedError, run, say
+from shared import FailedError, digest_of_file, run, say
 
 #: What tells that a prefix is complete: it is written last.
 MANIFEST = "manifest.json"
+#: Tells the linker to export nothing of the library.
+HIDE = "-Wl,--exclude-libs,libv8.a"
 #: Options of V8's build that decide what snapshots are like, and whether those of one build get along.
 TOLD = [
     "v8_enable_extensible_ro_snapshot",
@@ -68,7 +71,7 @@ def make_library(folder: Path, library: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
         listed.write("\n".join(str(folder / name) for name in library_objects(folder)))
         listed.flush()
-        run("ar", "qcs", library, f"@{listed.name}")
+        run("ar", "qcsD", library, f"@{listed.name}")
 
 
 def embedder_defines(folder: Path, include: Path) -> list[str]:
@@ -98,7 +101,7 @@ def package_config(version: str, defines: list[str], libraries: list[str]) -> st
             "Description: V8, the JavaScript engine, as a static library",
             f"Version: {version}",
             f"Cflags: -I${{prefix}}/include {' '.join(map(shlex.quote, defines))}",
-            f"Libs: -L${{prefix}}/lib -Wl,--exclude-libs,libv8.a -lv8 {' '.join(libraries)}",
+            f"Libs: -L${{prefix}}/lib {HIDE} -lv8 {' '.join(libraries)}",
             "",
         ]
     )
@@ -171,7 +174,8 @@ def finish(
     shutil.copytree(headers, include, ignore=lambda _, names: [n for n in names if re.search(r"^[A-Z]|\.md$", n)])
     defines = embedder_defines(build.folder, include)
     (partial / "lib" / "pkgconfig").mkdir()
-    config = package_config(version, defines, system_libraries(library))
+    libraries = system_libraries(library)
+    config = package_config(version, defines, libraries)
     (partial / "lib" / "pkgconfig" / "v8.pc").write_text(config)
     gather_licences(build, tree, simdutf, partial / "licences")
     say("snapshot round trip")
@@ -181,10 +185,13 @@ def finish(
         "v8_version": version,
         **facts,
         "compiler": compiler.name,
+        "machine": platform.machine(),
         "defines": defines,
+        "link": [HIDE, *libraries],
         "options": options,
         "check": checked,
         "library_bytes": library.stat().st_size,
+        "library_sha256": digest_of_file(library),
     }
     (partial / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     shutil.rmtree(prefix, ignore_errors=True)
