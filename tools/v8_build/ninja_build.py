@@ -13,8 +13,12 @@ from shared import FailedError, replace_text, say
 
 #: What V8 consists of; the last two are linked into the program that makes its startup snapshot only.
 TARGETS = ["v8_snapshot", "v8_libplatform", "v8_libbase"]
-#: What a compilation costs before it comes to the file itself, as so many bytes of source.
-OVERHEAD = 400_000
+#: What a compilation takes in seconds before it comes to the file itself, and the bytes of source in a second from
+#: then on: of V8, whose headers are large, and of others. Only what they are to each other matters.
+V8_COST = (10.0, 11_000)
+OTHER_COST = (0.6, 60_000)
+#: The size of a source that isn't made yet.
+SIZE_OF_UNMADE = 50_000
 #: Until this part is done an estimate would be a guess.
 ENOUGH = 0.04
 SECONDS_BETWEEN_LINES = 30
@@ -23,11 +27,11 @@ SECONDS_BETWEEN_LINES = 30
 class Progress:
     """How far it is, and when it may be done: from what the done part took, weighed by the size of its sources."""
 
-    def __init__(self, weights: dict[str, int], made_before: int = 0) -> None:
+    def __init__(self, weights: dict[str, float], made_before: float = 0) -> None:
         self.weights = dict(weights)
         self.before = made_before
         self.total = sum(weights.values())
-        self.done = 0
+        self.done = 0.0
         self.began = time.monotonic()
         self.told = 0.0
         self.live = sys.stdout.isatty()
@@ -109,14 +113,17 @@ class Build:
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         return [line for line in said.splitlines() if re.search(r" -c \S+ -o \S+\.o$", line)]
 
-    def weights(self, commands: list[str]) -> dict[str, int]:
-        """By object what compiling it costs, in bytes of its sources."""
+    def weights(self, commands: list[str]) -> dict[str, float]:
+        """By object what compiling it takes, in seconds of some machine."""
         by_object = {units.unit_object(name, g): g for name, groups in self.plan.groups.items() for g in groups}
         weights = {}
         for command in commands:
             source, output = re.findall(r" -c (\S+) -o (\S+)$", command)[0]
-            sizes = (self.folder / file for file in by_object.get(output, [source]))
-            weights[output] = OVERHEAD + sum(path.stat().st_size if path.is_file() else 50_000 for path in sizes)
+            files = by_object.get(output, [source])
+            paths = [self.folder / file for file in files]
+            size = sum(path.stat().st_size if path.is_file() else SIZE_OF_UNMADE for path in paths)
+            overhead, rate = V8_COST if re.search(r"deps/v8/src/|torque-generated/", files[0]) else OTHER_COST
+            weights[output] = overhead + size / rate
         return weights
 
     def waiting(self) -> set[str]:
