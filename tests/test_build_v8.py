@@ -271,8 +271,9 @@ def test_libraries_under_other_names_fail_instead_of_being_left_out(tmp_path):
 def test_embedders_get_exactly_the_defines_that_the_headers_ask_for(tmp_path):
     include = tmp_path / "include" / "cppgc"
     include.mkdir(parents=True)
-    (include / "a.h").write_text("#ifdef V8_COMPRESS_POINTERS\n#if V8_PROMISE_INTERNAL_FIELD_COUNT\n")
-    defines = "-DV8_COMPRESS_POINTERS -DV8_INTL_SUPPORT -DV8_PROMISE_INTERNAL_FIELD_COUNT=1 -DNDEBUG '-DV8_S=\"x\"'"
+    (include / "a.h").write_text("#ifdef V8_COMPRESS_POINTERS\n#if V8_PROMISE_INTERNAL_FIELD_COUNT\nV8_EMBEDDER_STRING")
+    defines = "-DV8_COMPRESS_POINTERS -DV8_INTL_SUPPORT -DV8_PROMISE_INTERNAL_FIELD_COUNT=1 -DNDEBUG"
+    defines += " '-DV8_EMBEDDER_STRING=\"x\"'"
     folder = gyp_folder(tmp_path, v8_base_without_compiler=f"defines = {defines}\n")
     found = finish.embedder_defines(folder, tmp_path / "include")
     assert found == ["-DV8_COMPRESS_POINTERS", "-DV8_PROMISE_INTERNAL_FIELD_COUNT=1"]

@@ -81,6 +81,7 @@ def embedder_defines(folder: Path, include: Path) -> list[str]:
     text = "\n".join(header.read_text(errors="replace") for header in include.rglob("*.h"))
     names = set(re.findall(r"\b(?:V8|CPPGC)_\w+", text))
     words = shlex.split(line.partition(" = ")[2])
+    names.discard("V8_EMBEDDER_STRING")  # the library knows it by itself, and its quotes ask for trouble
     return [word for word in words if word.startswith("-D") and word[2:].split("=")[0] in names]
 
 
