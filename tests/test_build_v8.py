@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tools" / "v8_build"))
 try:
     import compiler
     import finish
+    import icu_data
     import ninja_build
     import prepare
     import shared
@@ -392,3 +394,40 @@ def test_icu_has_its_data_without_the_programs_that_would_make_it(tmp_path):
     assert f"build obj/icudata.o: cc {tmp_path / 'data.S'}\n" in text
     assert "build obj/libicudata.a: alink_thin obj/icudata.o" in text
     assert json.dumps(text.splitlines()[1:2]) == '["defines = -DX"]'
+
+
+def icu_file(items):
+    """Common data of ICU's with these items."""
+    header = struct.pack("<H2sHH", 32, b"\xda\x27", 20, 0) + b"\0\0\2\0CmnD" + b"\1" + b"\0" * 15
+    names, place = b"", 4 + 8 * len(items)
+    name_places = []
+    for name in items:
+        name_places.append(place + len(names))
+        names += name.encode() + b"\0"
+    place += len(names)
+    names += b"\xaa" * (-place % 16)
+    place += -place % 16
+    table, body = struct.pack("<I", len(items)), b""
+    for at, item in zip(name_places, items.values(), strict=True):
+        table += struct.pack("<II", at, place + len(body))
+        body += item + b"\0" * (-len(item) % 16)
+    return header + table + names + body
+
+
+def test_trimmed_icu_data_is_the_data_of_what_stays():
+    stays = {"icudt/aa.res": b"a" * 5, "icudt/brkitr/root.res": b"b" * 16, "icudt/rbnf/de.res": b"c" * 33}
+    goes = {"icudt/abc.cnv": b"x" * 100, "icudt/translit/root.res": b"y" * 7, "icudt/unames.icu": b"z"}
+    data = icu_file(dict(sorted({**stays, **goes}.items())))
+    trimmed = icu_data.trimmed(data)
+    assert trimmed == icu_file(stays)
+    header, items = icu_data.table(trimmed)
+    for name, place in items:  # 16 bytes are what ICU's readers of items count on
+        assert (header + place) % 16 == 0
+        content = stays[name.decode()]
+        assert trimmed[header + place :].startswith(content)
+
+
+def test_icu_data_of_another_form_is_refused():
+    data = icu_file({"icudt/aa.res": b"a"})
+    with pytest.raises(shared.FailedError, match="a form that isn't known"):
+        icu_data.trimmed(data.replace(b"CmnD", b"ToCP"))

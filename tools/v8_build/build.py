@@ -95,7 +95,7 @@ def arguments() -> argparse.Namespace:
     where.add_argument("--fetch", action="store_true", help="the distribution's source packages")
     parser.add_argument("--suite", default="forky", help="--fetch: the Debian release they are of (default: forky)")
     parser.add_argument(
-        "--intl", choices=["full", "none"], default="full", help="with ICU and its data (default: full)"
+        "--intl", choices=["full", "none"], default="full", help="with ICU and all its locales (default: full)"
     )
     parser.add_argument("--cxx", type=Path, metavar="PROGRAM", help="the C++ compiler (default: clang, or else gcc)")
     parser.add_argument("--jobs", type=int, metavar="N", help="compilers at a time (default: one a processor)")
