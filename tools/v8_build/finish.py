@@ -152,7 +152,10 @@ def check(prefix: Path, compiler: Compiler, folder: Path, intl: bool) -> str:
     if foreign := [name for name in exported if re.search(r"v8|cppgc|icu|u_|Builtins|absl", name)]:
         raise FailedError(f"a library with V8 in it exports {len(foreign)} of its symbols, as {foreign[:3]}")
     program = f"import ctypes, sys; sys.exit(ctypes.CDLL({str(library)!r}).round_trip({int(intl)}))"
-    return run(sys.executable, "-c", program).strip()
+    first, second = (run(sys.executable, "-c", program).strip() for _ in range(2))
+    if first != second:
+        raise FailedError(f"two runs made different snapshots of the same\n{first}\n{second}")
+    return first
 
 
 def finish(

@@ -1,8 +1,9 @@
 // Creates a snapshot and starts from it, from inside a shared library, as an extension module does. Returns the number
-// of the step that failed, or 0; what it has to say it writes to the standard output.
+// of the step that failed, or 0; what it has to say, and a digest of the snapshot, it writes to the standard output.
 #include <libplatform/libplatform.h>
 #include <v8.h>
 
+#include <cinttypes>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -71,22 +72,23 @@ bool Start(const v8::StartupData* blob, bool intl) {
 }  // namespace
 
 extern "C" __attribute__((visibility("default"))) int round_trip(int intl) {
+  const char* flags = "--hash-seed=1 --random-seed=1";  // without them no two runs make the same snapshot
+  v8::V8::SetFlagsFromString(flags, std::strlen(flags));
   std::unique_ptr<v8::Platform> platform = v8::platform::NewDefaultPlatform();
   v8::V8::InitializePlatform(platform.release());  // V8 has it for as long as the process lives
   v8::V8::Initialize();
-  v8::StartupData first = Create();
-  v8::StartupData second = Create();
-  if (first.data == nullptr || second.data == nullptr) {
+  v8::StartupData blob = Create();
+  if (blob.data == nullptr) {
     return 1;
   }
-  if (first.raw_size != second.raw_size || std::memcmp(first.data, second.data, first.raw_size) != 0) {
-    std::puts("two snapshots of the same differ");
+  if (!Start(&blob, intl != 0)) {
     return 2;
   }
-  if (!Start(&first, intl != 0)) {
-    return 3;
+  uint64_t digest = 14695981039346656037u;  // FNV-1a
+  for (int i = 0; i < blob.raw_size; ++i) {
+    digest = (digest ^ static_cast<unsigned char>(blob.data[i])) * 1099511628211u;
   }
-  std::printf("V8 %s, a snapshot of %d bytes\n", v8::V8::GetVersion(), first.raw_size);
+  std::printf("V8 %s, a snapshot of %d bytes, %016" PRIx64 "\n", v8::V8::GetVersion(), blob.raw_size, digest);
   std::fflush(stdout);
   return 0;
 }
