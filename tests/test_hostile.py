@@ -282,6 +282,40 @@ def test_exit_with_many_daemon_threads(child):
         assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
 
 
+@pytest.mark.parametrize(
+    "what", ["ctx.eval('for (;;) busy()')", "ctx.to_js([Busy()] * 10**6)", "ctx.eval('g')(Busy())"]
+)
+def test_exit_while_daemon_threads_are_in_python_code_that_was_called(child, what):
+    """Where such a thread asks for the GIL, Python up to 3.13 unwinds it through C++'s frames and V8's."""
+    code = f"""
+        import collections.abc, threading, time, v8snap
+        def busy():
+            for _ in range(100_000):
+                pass
+        class Busy(collections.abc.Mapping):
+            def __len__(self):
+                return busy() or 0
+            def __iter__(self):
+                busy()
+                return iter(())
+            def __getitem__(self, key):
+                raise KeyError(key)
+        def work():
+            ctx = v8snap.Isolate().new_context()
+            ctx.globals["busy"] = busy
+            ctx.eval("const g = (x) => x")
+            while True:
+                {what}
+        for _ in range(6):
+            threading.Thread(target=work, daemon=True).start()
+        time.sleep(0.3)
+        print("end")
+    """
+    for _ in range(4):
+        done = child(code)
+        assert (done.returncode, done.stdout) == (0, "end\n"), done.stderr
+
+
 def test_exit_while_daemon_threads_wait_for_each_other(child):
     code = """
         import threading, time, v8snap

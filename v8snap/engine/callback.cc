@@ -1,5 +1,6 @@
 // Python functions that JavaScript calls. A function made here holds as its data either a number, the id of a callable
 // that its isolate knows, or a string, the name of an external reference: only the latter can be in a snapshot.
+#include <cxxabi.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -144,7 +145,11 @@ class PythonArguments {
 
   // Python may use the place before the first.
   PyRef call(PyObject* callable) {
-    return PyRef(PyObject_Vectorcall(callable, data(), count_ | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+    try {
+      return PyRef(PyObject_Vectorcall(callable, data(), count_ | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+    } catch (abi::__forced_unwind&) {
+      stop_thread();
+    }
   }
 
  private:

@@ -39,6 +39,8 @@ void set_error_translator(PyObject* translator) {
 void raise_python_error() noexcept {
   try {
     throw;
+  } catch (abi::__forced_unwind&) {
+    stop_thread();
   } catch (const PythonError&) {
   } catch (const Error& error) {
     set_translated(error);
@@ -56,11 +58,6 @@ namespace {
 std::atomic<bool> g_exiting{false};
 std::atomic<int> g_left_behind{0};
 
-[[noreturn]] void stop_thread() {
-  ++g_left_behind;
-  for (;;) pause();
-}
-
 // Whether this thread has no way back into Python. The main thread, which ends the interpreter, has.
 bool is_left_behind() {
 #if PY_VERSION_HEX >= 0x030D0000
@@ -72,6 +69,11 @@ bool is_left_behind() {
 }
 
 }  // namespace
+
+void stop_thread() noexcept {
+  ++g_left_behind;
+  for (;;) pause();
+}
 
 void leave_threads_behind() noexcept { g_exiting = true; }
 

@@ -53,6 +53,9 @@ PyRef take_python_exception();
 // While the interpreter ends, a thread that asks for the GIL never gets it: these then stop the thread for good,
 // because Python would unwind it through destructors and V8's frames.
 void take_gil(PyThreadState* state);
+// The same for Python code that was called: it asks for the GIL now and then. Where Python unwinds the thread by
+// `abi::__forced_unwind`, this is what to do, before anything is destroyed.
+[[noreturn]] void stop_thread() noexcept;
 // From now on that goes for every other thread; how many are stopped so far.
 void leave_threads_behind() noexcept;
 int threads_left_behind() noexcept;
