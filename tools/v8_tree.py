@@ -82,6 +82,17 @@ def run(command: list[str], **kwargs: object) -> str:
     return str(done.stdout)
 
 
+def package_client(state: Path) -> list[str]:
+    """The beginning of apt-get commands that keep lists and downloads in a folder of their own."""
+    for name in ("lists/partial", "cache/archives/partial", "state"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    client = ["apt-get", "-q", "-o", f"Dir::State={state}/state", "-o", f"Dir::State::lists={state}/lists"]
+    client += ["-o", f"Dir::Cache={state}/cache", "-o", "Dir::State::status=/var/lib/dpkg/status"]
+    if os.geteuid() == 0:  # apt would otherwise try, and warn, to download as another user
+        client += ["-o", "APT::Sandbox::User=root"]
+    return client
+
+
 class Packages:
     """The distribution's package client with lists of its own: no root, and the system stays as it is."""
 
@@ -91,13 +102,7 @@ class Packages:
                 raise NotFoundError(f"unpack needs {tool}, which this system does not have")
         self.folder = folder
         self.root = folder / "root"
-        state = folder / "apt"
-        for name in ("lists/partial", "cache/archives/partial", "state"):
-            (state / name).mkdir(parents=True, exist_ok=True)
-        self.apt = ["apt-get", "-q", "-o", f"Dir::State={state}/state", "-o", f"Dir::State::lists={state}/lists"]
-        self.apt += ["-o", f"Dir::Cache={state}/cache", "-o", "Dir::State::status=/var/lib/dpkg/status"]
-        if os.geteuid() == 0:  # apt would otherwise try, and warn, to download as another user
-            self.apt += ["-o", "APT::Sandbox::User=root"]
+        self.apt = package_client(folder / "apt")
         run([*self.apt, "update"])
         self.seen: set[str] = set()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -40,24 +39,13 @@ class Sources:
         self.folder = folder
         self.suite = suite
         state = folder / "apt"
-        for name in ("lists/partial", "cache/archives/partial", "state"):
-            (state / name).mkdir(parents=True, exist_ok=True)
+        client = v8_tree.package_client(state)
         self.nowhere = state / "cache"  # apt doesn't tell of what is in the folder already
         listed = folder / f"{suite}.sources"
         listed.write_text(
             f"Types: deb-src\nURIs: {mirror()}\nSuites: {suite} {second}\nComponents: main\nSigned-By: {KEYRING}\n"
         )
-        options = {
-            "Dir::State": state / "state",
-            "Dir::State::lists": state / "lists",
-            "Dir::Cache": state / "cache",
-            "Dir::State::status": "/var/lib/dpkg/status",
-            "Dir::Etc::sourcelist": listed,
-            "Dir::Etc::sourceparts": "/dev/null",
-        }
-        if os.geteuid() == 0:  # apt would otherwise try, and warn, to download as another user
-            options["APT::Sandbox::User"] = "root"
-        self.apt = ["apt-get", "-q", *(part for name, value in options.items() for part in ("-o", f"{name}={value}"))]
+        self.apt = [*client, "-o", f"Dir::Etc::sourcelist={listed}", "-o", "Dir::Etc::sourceparts=/dev/null"]
         try:
             run(*self.apt, "update")
         except FailedError:
