@@ -9,7 +9,7 @@ namespace v8snap {
 namespace {
 
 // Seconds; a run that lasts longer lets go of the GIL. Each tick costs V8 some time where it gives back pages: the
-// other core, just used, has to forget them as well (5 ms instead of 20 cost a start of TypeScript 2 %).
+// other core, just used, has to forget them as well (5 ms instead of 20 slow down a start of TypeScript).
 constexpr double kTick = 0.02;
 constexpr double kSignalPeriod = 0.05;  // seconds between looks for Ctrl-C
 constexpr int kIdleTicks = 5;           // without any run before the thread sleeps for good
