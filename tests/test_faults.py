@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 import v8snap
@@ -45,8 +46,7 @@ def run_alone(folder, code):
 
 
 def children_of_this_process():
-    tasks = Path("/proc/self/task").iterdir()
-    return [int(pid) for task in tasks for pid in (task / "children").read_text().split()]
+    return [child.pid for child in psutil.Process().children()]
 
 
 def kill_first_child(after):
@@ -267,9 +267,7 @@ STORM = """
 
 
     def running_children():
-        tasks = Path("/proc/self/task").iterdir()
-        pids = [pid for task in tasks for pid in (task / "children").read_text().split()]
-        return [pid for pid in pids if Path(f"/proc/{{pid}}/stat").read_text().rpartition(")")[2].split()[0] != "Z"]
+        return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
 
     end = time.monotonic() + 20  # one that was started in the moment of an interrupt ends by itself
     while running_children() and time.monotonic() < end:

@@ -3,12 +3,15 @@
 Used by ``tools/meson.build`` at configure time; needs nothing but the standard library::
 
     python v8_tree.py system          # compile arguments for the V8 in the system's include folders
-    python v8_tree.py prefix FOLDER   # a tree somebody unpacked or installed
+    python v8_tree.py prefix FOLDER FACTS   # a tree that somebody unpacked or installed, or that tools/build_v8 made;
+                                            # FACTS is a folder for a file that tells what is in the latter
+    python v8_tree.py made            # the newest that tools/build_v8 made on this machine: its folder
     python v8_tree.py unpack FOLDER LIBS   # the distribution's packages, downloaded and unpacked into FOLDER,
                                            # and the libraries to carry along, gathered in LIBS
 
-It prints lines of a key in ten columns and a value: ``arg`` (compiler argument), ``library``, ``rpath``, ``bundle``
-(a shared library to carry along), ``licence`` (its copyright file), ``carried`` (a JSON file that says what they are).
+It prints lines of a key in ten columns and a value: ``arg`` (compiler argument), ``library``, ``rpath``, ``link``
+(linker argument for a static library), ``bundle`` (a shared library to carry along), ``licence`` (its copyright file),
+``carried`` (a JSON file that says what they are).
 A failure is one line on stderr and exit code 1.
 """
 
@@ -39,6 +42,10 @@ EMBEDDER_DEFINES = {
     "v8_enable_sandbox": "V8_ENABLE_SANDBOX",
     "v8_enable_direct_local": "V8_ENABLE_DIRECT_LOCAL",
 }
+
+
+#: Where `tools/build_v8` writes down what a prefix has that it made; written last.
+MANIFEST = "manifest.json"
 
 
 class NotFoundError(Exception):
@@ -232,6 +239,40 @@ def describe(include: Path, library: Path) -> None:
     show("rpath", library.parent)
 
 
+def cache_folder() -> Path:
+    """Where `tools/build_v8` puts its prefixes."""
+    home = os.environ.get("XDG_CACHE_HOME")
+    return (Path(home) if home else Path.home() / ".cache") / "v8snap" / "v8"
+
+
+def made() -> Path:
+    """The newest prefix that was made for this kind of machine."""
+    found = []
+    for manifest in cache_folder().glob(f"*/{MANIFEST}"):
+        facts = json.loads(manifest.read_text())
+        if facts["machine"] == platform.machine():
+            version = tuple(map(int, facts["v8_version"].split(".")))
+            found.append((version, manifest.stat().st_mtime, manifest.parent))
+    if not found:
+        raise NotFoundError(f"tools/build_v8 has made none yet (in {cache_folder()})")
+    return max(found)[2]
+
+
+def describe_made(prefix: Path, where: Path) -> None:
+    """Print what a compiler needs to know of a prefix that `tools/build_v8` made; what is told of it goes to ``where``."""
+    facts = json.loads((prefix / MANIFEST).read_text())
+    # Code of the same library is the same V8, whatever it is linked into.
+    show("arg", f"-isystem{prefix / 'include'}", *facts["defines"], f'-DV8SNAP_V8_BUILD_ID="{facts["library_sha256"]}"')
+    show("library", prefix / "lib" / "libv8.a")
+    show("link", "-Wl,--gc-sections", *facts["link"])
+    show("licence", *sorted((prefix / "licences").iterdir()))
+    libraries = {"libv8.a": ", ".join(facts["source"])}
+    told = {"v8_source": "build", "libraries": libraries, "libraries_from": f"sources, with {facts['compiler']}"}
+    where.mkdir(parents=True, exist_ok=True)
+    (where / "_carried.json").write_text(json.dumps({**told, "v8_options": facts["options"]}, indent=1) + "\n")
+    show("carried", where / "_carried.json")
+
+
 def system() -> None:
     """Print compile arguments, one a line, for headers in the system's include folders."""
     include = include_folder(Path("/usr"))
@@ -243,13 +284,18 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments == ["system"]:
             system()
-        elif len(arguments) == 2 and arguments[0] == "prefix":
+        elif arguments == ["made"]:
+            print(made())
+        elif len(arguments) == 3 and arguments[0] == "prefix":
             root = Path(arguments[1]).expanduser().absolute()
-            describe(include_folder(root), library_file(root))
+            if (root / MANIFEST).is_file():
+                describe_made(root, Path(arguments[2]).absolute())
+            else:
+                describe(include_folder(root), library_file(root))
         elif len(arguments) == 3 and arguments[0] == "unpack":
             unpack(Path(arguments[1]).absolute(), Path(arguments[2]).absolute())
         else:
-            raise NotFoundError("usage: v8_tree.py system | prefix FOLDER | unpack FOLDER LIBS")
+            raise NotFoundError("usage: v8_tree.py system | prefix FOLDER FOLDER | made | unpack FOLDER LIBS")
     except NotFoundError as error:
         print(error, file=sys.stderr)
         return 1

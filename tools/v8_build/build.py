@@ -28,7 +28,7 @@ import finish
 import prepare
 import units
 from ninja_build import Build
-from shared import FailedError, cache_folder, digest_of, say
+from shared import FailedError, digest_of, say, v8_tree
 
 #: Part of a prefix's name: another one where the way it is made has changed.
 RECIPE = "1"
@@ -99,7 +99,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cxx", type=Path, metavar="PROGRAM", help="the C++ compiler (default: clang, or else gcc)")
     parser.add_argument("--jobs", type=int, metavar="N", help="compilers at a time (default: one a processor)")
-    parser.add_argument("--cache", type=Path, default=cache_folder(), metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument("--cache", type=Path, default=v8_tree.cache_folder(), metavar="FOLDER", help="default: %(default)s")
     parser.add_argument("--keep", action="store_true", help="keep the sources and objects when it is done")
     return parser.parse_args()
 

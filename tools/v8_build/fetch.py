@@ -9,10 +9,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from shared import FailedError, digest_of_file, run, say
-
-sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
-import v8_tree
+from shared import FailedError, digest_of_file, run, say, v8_tree
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 #: The package whose clang is fetched: the newest that Debian 12 has is the oldest that is tried.

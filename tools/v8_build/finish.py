@@ -14,10 +14,8 @@ from pathlib import Path
 import units
 from compiler import Compiler
 from ninja_build import Build
-from shared import FailedError, digest_of_file, run, say
+from shared import FailedError, digest_of_file, run, say, v8_tree
 
-#: What tells that a prefix is complete: it is written last.
-MANIFEST = "manifest.json"
 #: Tells the linker to export nothing of the library.
 HIDE = "-Wl,--exclude-libs,libv8.a"
 #: Options of V8's build that decide what snapshots are like, and whether those of one build get along.
@@ -35,7 +33,7 @@ TOLD = [
 
 def complete(prefix: Path) -> bool:
     """Whether a prefix was made to its end."""
-    return (prefix / MANIFEST).is_file()
+    return (prefix / v8_tree.MANIFEST).is_file()
 
 
 def library_objects(folder: Path) -> list[str]:
@@ -197,7 +195,7 @@ def finish(
         "library_bytes": library.stat().st_size,
         "library_sha256": digest_of_file(library),
     }
-    (partial / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+    (partial / v8_tree.MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
     shutil.rmtree(prefix, ignore_errors=True)
     partial.rename(prefix)
     return checked

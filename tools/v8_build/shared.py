@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
+import v8_tree as v8_tree
 
 STARTED = time.monotonic()
 
@@ -30,12 +34,6 @@ def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | Non
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
         raise FailedError(f"{command[0]} ended with {done.returncode}\n{last}")
     return done.stdout
-
-
-def cache_folder() -> Path:
-    """Where finished prefixes are, and what they are made from."""
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "v8snap" / "v8"
 
 
 def digest_of(parts: Iterable[str | bytes]) -> str:

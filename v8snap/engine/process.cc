@@ -104,6 +104,9 @@ LiveCounts live_counts() { return {g_live[0], g_live[1], g_live[2], g_live[3], g
 const char* v8_version() { return v8::V8::GetVersion(); }
 
 std::string library_build_id() {
+#ifdef V8SNAP_V8_BUILD_ID  // V8 is in this module, whose own build id is another for each Python
+  return V8SNAP_V8_BUILD_ID;
+#endif
   BuildIdSearch search{reinterpret_cast<uintptr_t>(&v8::V8::GetVersion), ""};
   // The address may be a jump in this module; the version string is surely in V8's library.
   search.address = reinterpret_cast<uintptr_t>(v8::V8::GetVersion());
