@@ -95,11 +95,13 @@ def test_one_array_that_takes_all_memory(bomb):
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGTRAP, signal.SIGABRT])
 def test_the_death_of_the_helper_is_an_exception_with_the_phase(number):
     def kill():
-        while not children():
-            time.sleep(0.01)
-        time.sleep(0.5)
-        for pid in children():
-            os.kill(pid, number)
+        end = time.monotonic() + 50
+        while time.monotonic() < end:
+            for started in psutil.Process().children():
+                if started.cpu_times().user > 0.8:  # that is more than its start takes
+                    started.send_signal(number)
+                    return
+            time.sleep(0.02)
 
     thread = threading.Thread(target=kill)
     thread.start()

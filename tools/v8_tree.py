@@ -27,6 +27,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 # Part of every Debian-like system that can run Python; carrying our own copies would only do harm.
 BASE_SONAMES = re.compile(r"^(ld-linux.*|libc|libm|libdl|librt|libpthread|libgcc_s|libstdc\+\+)\.so")
@@ -258,18 +259,23 @@ def made() -> Path:
     return max(found)[2]
 
 
+def carried_of_made(facts: dict[str, Any], source: str) -> str:
+    """What a module with such a prefix's V8 inside carries along, as JSON, from the prefix's manifest."""
+    libraries = {"libv8.a": f"v8 {facts['v8_version']} of {', '.join(facts['source'])}"}
+    told = {"v8_source": source, "libraries": libraries, "libraries_from": f"sources, with {facts['compiler']}"}
+    return json.dumps({**told, "v8_options": facts["options"]}, indent=1) + "\n"
+
+
 def describe_made(prefix: Path, where: Path) -> None:
-    """Print what a compiler needs to know of a prefix that `tools/build_v8` made; what is told of it goes to ``where``."""
+    """Print what a compiler needs to know of a prefix that `tools/build_v8` made; ``where`` gets what is told of it."""
     facts = json.loads((prefix / MANIFEST).read_text())
     # Code of the same library is the same V8, whatever it is linked into.
     show("arg", f"-isystem{prefix / 'include'}", *facts["defines"], f'-DV8SNAP_V8_BUILD_ID="{facts["library_sha256"]}"')
     show("library", prefix / "lib" / "libv8.a")
     show("link", "-Wl,--gc-sections", *facts["link"])
     show("licence", *sorted((prefix / "licences").iterdir()))
-    libraries = {"libv8.a": ", ".join(facts["source"])}
-    told = {"v8_source": "build", "libraries": libraries, "libraries_from": f"sources, with {facts['compiler']}"}
     where.mkdir(parents=True, exist_ok=True)
-    (where / "_carried.json").write_text(json.dumps({**told, "v8_options": facts["options"]}, indent=1) + "\n")
+    (where / "_carried.json").write_text(carried_of_made(facts, "build"))
     show("carried", where / "_carried.json")
 
 

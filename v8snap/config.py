@@ -30,14 +30,18 @@ def build_config() -> dict[str, Any]:
         ``v8_build_id`` : str
             The library's own hexadecimal build id; ``""`` where it has none.
         ``v8_source`` : str
-            ``"system"``, ``"prefix"``: the library is where it was when v8snap was built. ``"unpack"``, ``"wheel"``:
-            the package has it inside.
+            ``"system"``, ``"prefix"``: the library is where it was when v8snap was built. ``"unpack"``,
+            ``"build"``, ``"wheel"``: the package has it inside, as libraries or in its compiled module.
         ``libraries`` : dict of str to str
-            The shared libraries inside the package, by file name: name and version of the distribution's package that
-            each came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known. Empty where
-            V8 isn't inside.
+            The libraries inside the package, by file name: name and version of the distribution's package that each
+            came from (``"libnode108 18.20.4+dfsg-1~deb12u1"``), or ``""`` where no package is known; of a V8 that is
+            in the compiled module (``"libv8.a"``), what it was made of. Empty where V8 isn't inside.
         ``libraries_from`` : str
-            The distribution they came from (``"Debian GNU/Linux 12 (bookworm)"``); ``""`` where there are none.
+            The distribution they came from (``"Debian GNU/Linux 12 (bookworm)"``), or the compiler they were made
+            with; ``""`` where there are none.
+        ``v8_options`` : dict of str to int or str
+            What a V8 that ``tools/build_v8`` made was configured with (``"v8_enable_webassembly": 1``); empty for
+            others.
         ``v8_header_version`` : str
             What it was compiled with; the same V8.
         ``v8_defines`` : list of str
@@ -57,6 +61,7 @@ def build_config() -> dict[str, Any]:
         "v8_build_id": _v8.build_id(),
         "libraries": {},
         "libraries_from": "",
+        "v8_options": {},
         **CONFIG,
         **carried,
         "flags": _v8.flags(),

@@ -99,7 +99,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cxx", type=Path, metavar="PROGRAM", help="the C++ compiler (default: clang, or else gcc)")
     parser.add_argument("--jobs", type=int, metavar="N", help="compilers at a time (default: one a processor)")
-    parser.add_argument("--cache", type=Path, default=v8_tree.cache_folder(), metavar="FOLDER", help="default: %(default)s")
+    parser.add_argument(
+        "--cache", type=Path, default=v8_tree.cache_folder(), metavar="FOLDER", help="default: %(default)s"
+    )
     parser.add_argument("--keep", action="store_true", help="keep the sources and objects when it is done")
     return parser.parse_args()
 

@@ -4,8 +4,9 @@
     tools/build_wheels --python python3.12        only these
     tools/build_wheels --test                     the whole test suite against each wheel
 
-V8 comes from the distribution's packages (Debian and its like), unpacked once for all. What is packed is the commit
-that is checked out. Needs a compiler and git; other tools are installed into environments in the working folder.
+V8 is the newest that tools/build_v8 has made on this machine; where there is none, it comes from the distribution's
+packages (Debian and its like), unpacked once for all. What is packed is the commit that is checked out. Needs a
+compiler and git; other tools are installed into environments in the working folder.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 import pythons
+import v8_tree
 from pythons import Python
 
 HERE = Path(__file__).absolute().parent
@@ -58,14 +61,16 @@ class Workshop:
     def __init__(self, work: Path, output: Path, v8: Path | None) -> None:
         self.work = work
         self.output = output
-        self.v8 = v8 or work / "v8"
+        self.v8 = v8 or made_v8() or work / "v8"
+        self.v8_made = (self.v8 / v8_tree.MANIFEST).is_file()
         self.tools = work / "tools"
         self.source = work / "source"
         self.logs = work / "logs"
         self.once = threading.Lock()  # for what all wheels share
         for folder in (self.logs, output):
             folder.mkdir(parents=True, exist_ok=True)
-        self.v8_options = ["-Csetup-args=-Dv8=prefix", f"-Csetup-args=-Dv8_prefix={self.v8 / 'root'}"]
+        prefix = self.v8 if self.v8_made else self.v8 / "root"
+        self.v8_options = ["-Csetup-args=-Dv8=prefix", f"-Csetup-args=-Dv8_prefix={prefix}"]
 
     def run(self, step: str, *command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
         """Run a command of that step; what it printed, which also goes to the step's log."""
@@ -98,9 +103,9 @@ class Workshop:
         """The tools, V8, and the source distribution, which is unpacked too; its version has to be the tag's."""
         say("tools and V8")
         self.environment("tools", Path(sys.executable), "tools", "-r", HERE / "requirements.txt")
-        self.run(
-            "v8", sys.executable, REPOSITORY / "tools" / "v8_tree.py", "unpack", self.v8, self.work / "v8-libraries"
-        )
+        if not self.v8_made:
+            script = REPOSITORY / "tools" / "v8_tree.py"
+            self.run("v8", sys.executable, script, "unpack", self.v8, self.work / "v8-libraries")
         say("source distribution")
         folder = self.work / "sdist"
         shutil.rmtree(folder, ignore_errors=True)
@@ -186,6 +191,14 @@ class Workshop:
         return target
 
 
+def made_v8() -> Path | None:
+    """The prefix that this machine has, if it has one."""
+    try:
+        return v8_tree.made()
+    except v8_tree.NotFoundError:
+        return None
+
+
 def with_path(programs: Path) -> str:
     """``PATH`` with these programs first."""
     return os.pathsep.join((str(programs), os.environ["PATH"]))
@@ -224,7 +237,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--work", type=Path, metavar="FOLDER", help="keep everything in between here, V8 for the next run"
     )
-    parser.add_argument("--v8", type=Path, metavar="FOLDER", help="V8, unpacked: tools/v8 of a build folder")
+    parser.add_argument("--v8", type=Path, metavar="FOLDER", help="V8: a prefix, or tools/v8 of a build folder")
     parser.add_argument(
         "--allow-dirty", action="store_true", help="pack the commit although there are changes beside it"
     )

@@ -76,8 +76,8 @@ def check_licences(contents: dict[str, bytes]) -> None:
     require(carried["libraries"], "no libraries are listed")
     for soname, package in carried["libraries"].items():
         require(package, "nobody knows which package", soname, "came from")
-        wanted = f"/licenses/bundled/{package.split()[0]}.txt"
-        require(any(name.endswith(wanted) for name in contents), "no licence of", soname)
+        wanted = re.compile(rf"/licenses/bundled/{re.escape(package.split()[0])}(-[^/]*)?\.txt$")
+        require(any(map(wanted.search, contents)), "no licence of", soname)
     [metadata] = (name for name in contents if name.endswith(".dist-info/METADATA"))
     named = HeaderParser().parsestr(contents[metadata].decode()).get_all("License-File", [])
     folder = metadata.replace("METADATA", "licenses/")

@@ -2,12 +2,14 @@
 
     python tools/wheels/repair.py WHEEL FOLDER V8
 
-``V8`` is the folder that ``tools/v8_tree.py unpack`` made and that the wheel was compiled against; the finished wheel
-goes into ``FOLDER``. Runs in an environment with ``tools/wheels/requirements.txt``.
+``V8`` is what the wheel was compiled against: the folder that ``tools/v8_tree.py unpack`` made, or a prefix of
+``tools/build_v8``, all of which is in the module. The finished wheel goes into ``FOLDER``. Runs in an environment with
+``tools/wheels/requirements.txt``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -56,9 +58,13 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         run(sys.executable, "-m", *command)
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()
-        libraries = sorted((root / "v8snap.libs").iterdir())
-        facts = v8_tree.carried(v8 / "root", [plain_name(path) for path in libraries], "wheel")
-        (root / "v8snap" / "_carried.json").write_text(facts)
+        libraries = sorted((root / "v8snap.libs").glob("*"))
+        if (v8 / v8_tree.MANIFEST).is_file():
+            shutil.rmtree(root / "v8snap" / "_libs")  # a wheel has licences where all wheels have them
+            told = v8_tree.carried_of_made(json.loads((v8 / v8_tree.MANIFEST).read_text()), "wheel")
+        else:
+            told = v8_tree.carried(v8 / "root", [plain_name(path) for path in libraries], "wheel")
+        (root / "v8snap" / "_carried.json").write_text(told)
         [dist_info] = root.glob("*.dist-info")
         add_licences(dist_info, v8 / "licences")
         run(sys.executable, "-m", "wheel", "pack", "--dest-dir", into, root)
