@@ -316,6 +316,42 @@ def pretender(tmp_path):
     return make
 
 
+class FakeBuild:
+    """What Ninja would say of the files that objects were made of."""
+
+    def __init__(self, *works):
+        self.ninja, self.folder = "echo", " ".join(f"../../deps/v8/third_party/{name}/x.h" for name in works)
+
+
+def tree_with(folder, *files):
+    for name in ("config.gypi", "deps/v8/LICENSE", *files):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_the_licence_of_everything_that_is_inside_is_kept_and_none_takes_anothers_place(tmp_path):
+    third_party = "deps/v8/third_party"
+    files = [f"{third_party}/v8/builtins/LICENSE", f"{third_party}/siphash/LICENSE", f"{third_party}/fast/README.v8"]
+    tree = tree_with(tmp_path / "tree", *files, f"{third_party}/unused/LICENSE", "LICENSE", "debian/copyright")
+    finish.gather_licences(FakeBuild("v8", "siphash", "fast"), tree, None, tmp_path / "licences")
+    found = {path.name: path.read_text() for path in (tmp_path / "licences").iterdir()}
+    assert found == {
+        "v8-LICENSE.txt": "deps/v8/LICENSE",
+        "third_party-v8-builtins-LICENSE.txt": files[0],
+        "third_party-siphash-LICENSE.txt": files[1],
+        "third_party-fast-README.v8.txt": files[2],
+        "node-LICENSE.txt": "LICENSE",
+        "node-copyright.txt": "debian/copyright",
+    }
+
+
+def test_what_has_no_licence_is_not_finished(tmp_path):
+    tree = tree_with(tmp_path / "tree", "deps/v8/third_party/secret/x.h")
+    with pytest.raises(shared.FailedError, match="what the licence of"):
+        finish.gather_licences(FakeBuild("secret"), tree, None, tmp_path / "licences")
+
+
 def test_a_compiler_that_is_too_old_is_refused_with_what_is_needed(pretender):
     clang = pretender("clang++", __clang_major__=14, __clang_minor__=0, __clang_patchlevel__=6, __GNUC__=4)
     gcc = pretender("g++", __GNUC__=12, __GNUC_MINOR__=1, __GNUC_PATCHLEVEL__=9)

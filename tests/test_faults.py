@@ -186,7 +186,10 @@ def test_a_library_that_is_missing_or_wrong_is_an_import_error(tmp_path):
     module = copied_package(tmp_path)
     whole = module.read_bytes()
     assert run_alone(tmp_path, USE).stdout == "2\n"
+    inside = "libv8.a" in v8snap.build_config()["libraries"]  # so that there is no library to be without
     for damage, damaged in DAMAGE.items():
+        if inside and damaged is without_v8:
+            continue
         module.write_bytes(damaged(whole))
         done = run_alone(tmp_path, USE)
         status, said = done.returncode, done.stderr.strip().splitlines()[-1]
@@ -199,7 +202,7 @@ def test_a_library_that_is_missing_or_wrong_is_an_import_error(tmp_path):
 # ---------------------------------------------------------------- signals
 
 STORM = """
-    import gc, os, random, signal, threading, time
+    import gc, os, psutil, random, signal, threading, time
     from pathlib import Path
     import v8snap
     from v8snap import _v8

@@ -114,22 +114,35 @@ def third_party(build: Build) -> set[str]:
     return set(re.findall(r"deps/v8/third_party/([^/\s]+)/", said))
 
 
+def licences_of(folder: Path) -> list[Path]:
+    """The licences of a work; where it comes without, what V8 says of it."""
+    found = sorted(path for path in folder.rglob("LICENSE*") if path.is_file()) or sorted(folder.glob("README.*"))
+    if not found:
+        raise FailedError(f"nothing says what the licence of {folder} is")
+    return found
+
+
 def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) -> None:
     """V8's licences and those of all that is compiled into it."""
     into.mkdir(parents=True, exist_ok=True)
     v8 = tree / "deps" / "v8"
-    folders = {"v8": v8, **{name: v8 / "third_party" / name for name in third_party(build)}}
+    works = {f"third_party-{name}": v8 / "third_party" / name for name in third_party(build)}
     if simdutf is not None:
-        folders["simdutf"] = simdutf
+        works["third_party-simdutf"] = simdutf
     icu = re.search(r'"icu_path": "([^"]+)"', (tree / "config.gypi").read_text())
     if icu:
-        folders["icu"] = tree / icu[1]
-    for name, folder in folders.items():
-        for path in sorted(folder.glob("LICENSE*")):
-            if path.is_file():
-                shutil.copyfile(path, into / f"{name}-{path.name}.txt")
-    if (tree / "LICENSE").is_file():  # of Node.js, with those of its parts that have no file of their own here
-        shutil.copyfile(tree / "LICENSE", into / "node-LICENSE.txt")
+        works["icu"] = tree / icu[1]
+    files = {path: f"v8-{path.name}" for path in v8.glob("LICENSE*")}
+    for name, folder in works.items():
+        for path in licences_of(folder):
+            files[path] = "-".join([name, *path.relative_to(folder).parts])
+    if not any(name.startswith("v8-") for name in files.values()):
+        raise FailedError(f"{v8} is without V8's licence")
+    files[tree / "LICENSE"] = "node-LICENSE"  # with those of its parts that have no file of their own here
+    files[tree / "debian" / "copyright"] = "node-copyright"
+    for path, name in files.items():
+        if path.is_file():
+            shutil.copyfile(path, into / f"{name}.txt")
 
 
 def options_of(tree: Path) -> dict[str, str | int]:
