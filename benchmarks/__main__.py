@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import page, report
+from benchmarks.another_v8 import AnotherV8
 from benchmarks.compile import CompileError, cache_folder, compile_baseline, editable_build
 from benchmarks.run import Sides, run
+from benchmarks.sides import SideError
 from v8snap.demo import DemoError
 
 
@@ -20,6 +22,7 @@ def parse_arguments(arguments):
     parser.add_argument("--only", action="append", default=[], metavar="RACE", help="races whose key begins so")
     parser.add_argument("--rounds", type=int, default=21, help="rounds that count, after 3 that don't")
     parser.add_argument("--v8-prefix", metavar="FOLDER", help="a tree with the V8 that v8snap was built with")
+    parser.add_argument("--beside", metavar="PYTHON", help="rows for the v8snap of this interpreter, with another V8")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where peers and the C++ program are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--page", action="store_true", help="write docs/reference/benchmarks.json, .md and the plots")
@@ -43,7 +46,7 @@ def main(arguments=None):
     cache = options.cache or cache_folder()
     try:
         program = compile_baseline(cache, options.v8_prefix)
-        sides = Sides(program, cache)
+        sides = Sides(program, cache, AnotherV8.of(options.beside) if options.beside else None)
         with tempfile.TemporaryDirectory(prefix="v8snap-benchmarks-") as folder:
             races, results = run(
                 sides,
@@ -55,12 +58,13 @@ def main(arguments=None):
                 show_progress,
                 show_race,
             )
-    except (CompileError, DemoError) as error:
+    except (CompileError, DemoError, SideError) as error:
         print(error, file=sys.stderr)
         return 2
     if editable_build():
         print("\nAn editable install: times of new processes and imports have its look for changes in them.")
-    data = report.as_data(races, results, sides.peers.versions, options.rounds)
+    beside = sides.beside.version if sides.beside else None
+    data = report.as_data(races, results, sides.peers.versions, options.rounds, beside)
     print("\n".join(["", *report.budget_lines(data)]))
     if options.json:
         options.json.write_text(json.dumps(data, indent=1))

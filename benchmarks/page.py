@@ -15,6 +15,10 @@ from benchmarks.report import amount, limit_text, ratio_text
 DOCS = FOLDER.parent / "docs" / "reference"
 NOTES = FOLDER / "limits.md"
 NO_CELL = "–"
+ANOTHER_V8 = (
+    "Rows that end with a V8's version are v8snap's as well, with the V8 {another_v8} that `tools/build_v8` makes, in "
+    "an environment of its own (`--beside`); what it starts from it made with that V8."
+)
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,7 @@ def _facts(facts):
     return _paragraph(
         f"Measured on {facts['date']}: {facts['machine']}; Python {facts['python']}, v8snap {facts['v8snap']},",
         f"V8 {facts['v8']}, {facts['compiler']}. Beside it: {peers}. The machine's load at the end: {facts['load']}.",
+        *([ANOTHER_V8.format(**facts)] if facts.get("another_v8") else []),
     )
 
 

@@ -29,10 +29,11 @@ def _blobs(material):
 
 
 def _start(material, how):
-    return tuple(
-        Entrant(side, "start", {"how": how, "blob": blob, "call": material.call}, label)
-        for side, label, blob in _blobs(material)
-    )
+    entrants = []
+    for side, label, blob in _blobs(material):
+        own = {"scripts": material.joined} if (side, label) == (V8SNAP, "") else {}
+        entrants.append(Entrant(side, "start", {"how": how, "blob": blob, "call": material.call, **own}, label))
+    return tuple(entrants)
 
 
 def _peer_start(side, how, material):
@@ -102,7 +103,7 @@ def fresh_context(key, material):
     blobs = {CPP: material.blob, V8SNAP: material.warm}
     arguments = {"scripts": material.joined, "call": material.call}
     entrants = (
-        *(Entrant(side, "fresh_context", {"blob": blob, "call": material.call}) for side, blob in blobs.items()),
+        *(Entrant(side, "fresh_context", {"blob": blob, **arguments}) for side, blob in blobs.items()),
         replace(_start(material, "memory")[1], label="v8snap, first isolate"),
         Entrant("isolated-vm", "fresh_context", arguments),
         Entrant("jsrun", "fresh_context", arguments),

@@ -20,7 +20,7 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def facts(peer_versions, rounds):
+def facts(peer_versions, rounds, another_v8):
     """Where and with what it was measured."""
     config = v8snap.build_config()
     return {
@@ -31,6 +31,7 @@ def facts(peer_versions, rounds):
         "v8": config["v8_version"],
         "compiler": config["compiler"],
         "rounds": rounds,
+        "another_v8": another_v8,
         "load": round(os.getloadavg()[0], 2),
         "peers": dict(sorted(peer_versions.items())),
     }
@@ -73,10 +74,10 @@ def _verdict(verdict):
     return {**described, "median": verdict.spread.median, "low": verdict.spread.low, "high": verdict.spread.high}
 
 
-def as_data(races, results, peer_versions, rounds):
+def as_data(races, results, peer_versions, rounds, another_v8=None):
     """All of it, for JSON."""
     return {
-        "facts": facts(peer_versions, rounds),
+        "facts": facts(peer_versions, rounds, another_v8),
         "budgets": [_verdict(verdict) for verdict in verdicts(results)],
         "races": [describe_race(race, results[key]) for key, race in races.items()],
     }

@@ -4,7 +4,7 @@ import functools
 import sys
 from dataclasses import replace
 
-from benchmarks import budgets, peers, programs, races
+from benchmarks import another_v8, budgets, peers, programs, races
 from benchmarks.node import NodeProcess, node_version
 from benchmarks.rounds import run_race
 from benchmarks.sides import Child, NewProcess
@@ -16,8 +16,9 @@ MEMORY_OF = "react"
 class Sides:
     """Opens sides by their names."""
 
-    def __init__(self, program, cache):
+    def __init__(self, program, cache, beside=None):
         self.peers = peers.Peers(cache)
+        self.beside = beside
         python = sys.executable
         self._commands = {
             "C++": [str(program)],
@@ -26,6 +27,8 @@ class Sides:
             "v8snap, new process": [python, str(peers.WORKERS / "v8snap_start.py")],
             **{statement: [python, "-c", statement] for statement in races.IMPORTS},
         }
+        if beside:
+            self._commands[another_v8.SIDE] = beside.command
 
     def open(self, side):
         """For one race. Raises SideError where there is no such side here."""
@@ -96,6 +99,8 @@ def run(sides, folder, cache, rounds, only_budgets, wanted, progress, finished):
             race = replace(race, entrants=budgets.entrants_needed(race))
             if not race.entrants:
                 continue
+        elif sides.beside:
+            race = sides.beside.join(race)
         results[race.key] = run_race(race, sides.open, race.rounds or rounds, progress)
         run_races[race.key] = race
         finished(race, results[race.key])

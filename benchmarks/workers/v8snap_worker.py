@@ -32,6 +32,12 @@ def blob_in_memory(path):
 
 
 @functools.cache
+def own_blob(scripts, call):
+    """Made here, with this V8."""
+    return v8snap.build(scripts.split(":"), warmup=text(call))
+
+
+@functools.cache
 def text(path):
     return read_text(path)
 
@@ -68,10 +74,17 @@ def make_caches(paths, call):
                 file.write(script.create_code_cache())
 
 
+def start_blob(how, arguments):
+    """What is there before the time counts."""
+    if how == "memory":
+        return blob_in_memory(arguments["blob"])
+    return own_blob(arguments["scripts"], arguments["call"]) if how == "warm" else None
+
+
 def start(arguments):
     how, call = arguments["how"], text(arguments["call"])
     scripts = arguments.get("scripts", "").split(":")
-    blob = blob_in_memory(arguments["blob"]) if how == "memory" else None
+    blob = start_blob(how, arguments)
     if how == "cache" and not all(os.path.exists(cache_path(path)) for path in scripts):
         make_caches(scripts, call)
     watch = Stopwatch()
@@ -92,12 +105,13 @@ def start(arguments):
 
 
 @functools.cache
-def warm_isolate(path):
-    return v8snap.Isolate(blob_in_memory(path))
+def warm_isolate(path, scripts, call):
+    return v8snap.Isolate(blob_in_memory(path) if path else own_blob(scripts, call))
 
 
 def fresh_context(arguments):
-    isolate, call = warm_isolate(arguments["blob"]), text(arguments["call"])
+    isolate = warm_isolate(arguments.get("blob"), arguments["scripts"], arguments["call"])
+    call = text(arguments["call"])
     watch = Stopwatch()
     context = isolate.new_context()
     watch.note("context")
