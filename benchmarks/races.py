@@ -31,8 +31,10 @@ def _blobs(material):
 def _start(material, how):
     entrants = []
     for side, label, blob in _blobs(material):
-        own = {"scripts": material.joined} if (side, label) == (V8SNAP, "") else {}
-        entrants.append(Entrant(side, "start", {"how": how, "blob": blob, "call": material.call, **own}, label))
+        arguments = {"how": how, "blob": blob, "call": material.call, "scripts": material.joined}
+        if label:
+            arguments["one_seed"] = "yes"
+        entrants.append(Entrant(side, "start", arguments, label))
     return tuple(entrants)
 
 

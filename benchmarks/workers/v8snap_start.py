@@ -18,7 +18,7 @@ def run_script(context, path):
     if words["how"] == "scripts":
         context.eval(read_text(path), name)
         return
-    with open(path + ".v8snap-cache", "rb") as file:
+    with open(f"{path}.{v8snap.v8_version()}-cache", "rb") as file:
         script = context.compile(read_text(path), name, cached_data=file.read())
     if script.cache_rejected:
         raise RuntimeError("the code cache was rejected")

@@ -32,9 +32,9 @@ def blob_in_memory(path):
 
 
 @functools.cache
-def own_blob(scripts, call):
+def own_blob(scripts, call, one_seed):
     """Made here, with this V8."""
-    return v8snap.build(scripts.split(":"), warmup=text(call))
+    return v8snap.build(scripts.split(":"), warmup=text(call), rehash=not one_seed)
 
 
 @functools.cache
@@ -60,7 +60,7 @@ def run_scripts(context, paths, cached):
 
 
 def cache_path(path):
-    return path + ".v8snap-cache"
+    return f"{path}.{v8snap.v8_version()}-cache"  # of one V8
 
 
 def make_caches(paths, call):
@@ -78,7 +78,9 @@ def start_blob(how, arguments):
     """What is there before the time counts."""
     if how == "memory":
         return blob_in_memory(arguments["blob"])
-    return own_blob(arguments["scripts"], arguments["call"]) if how == "warm" else None
+    if how == "warm":
+        return own_blob(arguments["scripts"], arguments["call"], "one_seed" in arguments)
+    return None
 
 
 def start(arguments):
@@ -106,7 +108,7 @@ def start(arguments):
 
 @functools.cache
 def warm_isolate(path, scripts, call):
-    return v8snap.Isolate(blob_in_memory(path) if path else own_blob(scripts, call))
+    return v8snap.Isolate(blob_in_memory(path) if path else own_blob(scripts, call, False))
 
 
 def fresh_context(arguments):
