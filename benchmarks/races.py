@@ -31,9 +31,9 @@ def _blobs(material):
 def _start(material, how):
     entrants = []
     for side, label, blob in _blobs(material):
-        arguments = {"how": how, "blob": blob, "call": material.call, "scripts": material.joined}
-        if label:
-            arguments["one_seed"] = "yes"
+        arguments = {"how": how, "blob": blob, "call": material.call}
+        if side == V8SNAP:  # for another V8, which makes its own of them
+            arguments |= {"scripts": material.joined, **({"one_seed": "yes"} if label else {})}
         entrants.append(Entrant(side, "start", arguments, label))
     return tuple(entrants)
 
@@ -102,10 +102,10 @@ def start_process(key, material):
 
 
 def fresh_context(key, material):
-    blobs = {CPP: material.blob, V8SNAP: material.warm}
     arguments = {"scripts": material.joined, "call": material.call}
     entrants = (
-        *(Entrant(side, "fresh_context", {"blob": blob, **arguments}) for side, blob in blobs.items()),
+        Entrant(CPP, "fresh_context", {"blob": material.blob, "call": material.call}),
+        Entrant(V8SNAP, "fresh_context", {"blob": material.warm, **arguments}),
         replace(_start(material, "memory")[1], label="v8snap, first isolate"),
         Entrant("isolated-vm", "fresh_context", arguments),
         Entrant("jsrun", "fresh_context", arguments),
