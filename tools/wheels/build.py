@@ -37,8 +37,8 @@ COMPILERS = re.compile(
 )
 PYTHONS = re.compile(r"(python|pip|pypy|idle|pydoc)[\d.]*(-config)?")
 
-#: Beside the package are the libraries that auditwheel put there, which look like a package without modules.
-CONTENTS = ("--toplevel", "v8snap,v8snap.libs", "--ignore", "W009,W010")
+#: Beside the package may be libraries that auditwheel put there, which look like a package without modules.
+CONTENTS = ("--ignore", "W009,W010", "--toplevel")
 
 
 class FailedError(Exception):
@@ -141,7 +141,8 @@ class Workshop:
         self.run(step, python, HERE / "check.py", kind, file, *folders)
         self.run(step, python, "-m", "twine", "check", "--strict", file)
         if kind == "wheel":
-            self.run(step, python, "-m", "check_wheel_contents", "--no-config", *CONTENTS, file)
+            folders = "v8snap" if self.v8_made else "v8snap,v8snap.libs"
+            self.run(step, python, "-m", "check_wheel_contents", "--no-config", *CONTENTS, folders, file)
 
     def wheel(self, python: Python, whole_suite: bool) -> Made:
         """Compile, repair, check and test one wheel."""

@@ -18,8 +18,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
 import v8_tree
+from compress import compress
 
 #: Below ``.dist-info/licenses``.
 BUNDLED = "bundled"
@@ -69,6 +70,7 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         add_licences(dist_info, v8 / "licences")
         run(sys.executable, "-m", "wheel", "pack", "--dest-dir", into, root)
         [made] = grafted.iterdir()
+    compress(into / made.name)
     return into / made.name
 
 
