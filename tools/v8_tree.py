@@ -241,7 +241,9 @@ def describe(include: Path, library: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where `tools/build_v8` puts its prefixes."""
+    """Where `tools/build_v8` puts its prefixes, if nothing else is said."""
+    if folder := os.environ.get("V8SNAP_V8_CACHE"):
+        return Path(folder).absolute()
     home = os.environ.get("XDG_CACHE_HOME")
     return (Path(home) if home else Path.home() / ".cache") / "v8snap" / "v8"
 
