@@ -25,7 +25,8 @@ DATA, PAGE = DOCS / "proof.json", DOCS / "proof.md"
 SECTIONS = {
     "matrix": (
         "Versions of V8 and Python",
-        "The whole test suite, built against each Debian release's own V8 and on each Python.",
+        "The whole test suite, built against each Debian release's own V8 and on each Python; wheels have a V8 inside "
+        "that was made from sources (`tools/build_wheels --test --record`).",
         "tools/matrix.sh --record",
     ),
     "sanitizers": (

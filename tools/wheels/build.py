@@ -3,6 +3,7 @@
     tools/build_wheels                            all Pythons on PATH and of pyenv, each wheel with a smoke test
     tools/build_wheels --python python3.12        only these
     tools/build_wheels --test                     the whole test suite against each wheel
+    tools/build_wheels --test --record            what came of it goes into docs/reference/proof.json
 
 V8 is the newest that tools/build_v8 has made on this machine; where there is none, it comes from the distribution's
 packages (Debian and its like), unpacked once for all. What is packed is the commit that is checked out. Needs a
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).absolute().parents[1]))
+import proof_page
 import pythons
 import v8_tree
 from pythons import Python
@@ -35,6 +37,8 @@ REPOSITORY = HERE.parents[1]
 COMPILERS = re.compile(
     r"(.*-)?(c\+\+|g\+\+|gcc|cc|c89|c99|cpp|clang|clang\+\+|ld|as|make|cmake|meson|ninja|cython)(-[\d.]+)?"
 )
+#: What the smoke test says at its end.
+VERSIONS = re.compile(r", V8 (?P<V8>\S+), Python (?P<Python>\S+): works")
 PYTHONS = re.compile(r"(python|pip|pypy|idle|pydoc)[\d.]*(-config)?")
 
 #: Beside the package may be libraries that auditwheel put there, which look like a package without modules.
@@ -58,7 +62,8 @@ class Made:
 class Workshop:
     """The folders that everything is made in."""
 
-    def __init__(self, work: Path, output: Path, v8: Path | None) -> None:
+    def __init__(self, work: Path, output: Path, v8: Path | None, record: bool) -> None:
+        self.record = record
         self.work = work
         self.output = output
         self.v8 = v8 or made_v8() or work / "v8"
@@ -176,8 +181,16 @@ class Workshop:
             if whole_suite:
                 env["PATH"] += os.pathsep + str(self.programs_but_compilers())
                 shutil.copytree(self.source, home / "source")
+                began, versions = time.monotonic(), VERSIONS.search(printed)
                 printed = self.run(step, programs / "pytest", "-q", cwd=home / "source", env=env)
-        return printed.strip().splitlines()[-1].strip("= ")
+                if self.record and versions:
+                    facts = {
+                        **versions.groupdict(),
+                        "pytest": last_line(printed),
+                        "seconds": int(time.monotonic() - began),
+                    }
+                    proof_page.record("matrix", f"{python.name}, a wheel", facts)
+        return last_line(printed)
 
     def programs_but_compilers(self) -> Path:
         """A folder for ``PATH`` with the programs of this machine, without compilers and other Pythons."""
@@ -198,6 +211,11 @@ def made_v8() -> Path | None:
         return v8_tree.made()
     except v8_tree.NotFoundError:
         return None
+
+
+def last_line(printed: str) -> str:
+    """What a test says of itself at its end."""
+    return printed.strip().splitlines()[-1].strip("= ")
 
 
 def with_path(programs: Path) -> str:
@@ -231,6 +249,7 @@ def arguments() -> argparse.Namespace:
         "--python", action="append", type=Path, metavar="PATH", help="an interpreter; may be given often"
     )
     parser.add_argument("--test", action="store_true", help="run the whole test suite against each wheel")
+    parser.add_argument("--record", action="store_true", help="write the tests' figures into docs/reference")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="wheels at a time (default: 1)")
     parser.add_argument("--sdist-only", action="store_true", help="no wheels")
     parser.add_argument("--tag", metavar="vX.Y.Z", help="fail unless this is the version")
@@ -261,7 +280,7 @@ def main() -> int:
             raise FailedError("no Python was found to make a wheel for; --python names one")
         with tempfile.TemporaryDirectory(prefix="v8snap-wheels-") as folder:
             work = (options.work or Path(folder)).absolute()
-            workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute())
+            workshop = Workshop(work, options.output.absolute(), options.v8 and options.v8.absolute(), options.record)
             made = [workshop.prepare(options.tag)]
             with ThreadPoolExecutor(options.jobs) as pool:
                 made += pool.map(lambda python: workshop.wheel_or_failure(python, options.test), wanted)
