@@ -139,7 +139,7 @@ class PythonArguments {
     for (; count_ < count; ++count_) data()[count_] = to_python(context, info[static_cast<int>(count_)]);
   }
   ~PythonArguments() {
-    while (count_ > 0) Py_DECREF(data()[--count_]);
+    while (count_ > 0) give_back(data()[--count_]);
   }
   PythonArguments(const PythonArguments&) = delete;
 

@@ -29,7 +29,7 @@ Error::Error(const Error& other)
   Py_XINCREF(details_);
 }
 
-Error::~Error() { Py_XDECREF(details_); }
+Error::~Error() { give_back(details_); }
 
 void set_error_translator(PyObject* translator) {
   Py_INCREF(translator);
@@ -53,9 +53,10 @@ void raise_python_error() noexcept {
 
 void throw_error(int code, const std::string& message) { throw Error(static_cast<ErrorCode>(code), message); }
 
+std::atomic<bool> g_exiting{false};
+
 namespace {
 
-std::atomic<bool> g_exiting{false};
 std::atomic<int> g_left_behind{0};
 
 // Whether this thread has no way back into Python. The main thread, which ends the interpreter, has.
@@ -73,6 +74,10 @@ bool is_left_behind() {
 void stop_thread() noexcept {
   ++g_left_behind;
   for (;;) pause();
+}
+
+void stop_if_unwound() noexcept {
+  if (is_left_behind() && PyGILState_Check() == 0) stop_thread();
 }
 
 void leave_threads_behind() noexcept { g_exiting = true; }

@@ -103,7 +103,7 @@ JsonText::JsonText(FromPython& one_by_one) : one_by_one_(one_by_one), isolate_(o
 }
 
 JsonText::~JsonText() {
-  for (PyObject* object : pairs_) Py_DECREF(object);
+  for (PyObject* object : pairs_) give_back(object);
 }
 
 v8::MaybeLocal<v8::Value> JsonText::convert(PyObject* object) {

@@ -13,6 +13,17 @@ class IsolateImpl;
 
 unsigned long python_main_thread();
 
+// While the interpreter ends.
+extern std::atomic<bool> g_exiting;
+// Stops a thread that Python unwinds because it will never have the GIL again.
+void stop_if_unwound() noexcept;
+// What destructors give back. Some run while Python unwinds a thread: they must not touch an object, nor can the thread
+// go on.
+inline void give_back(PyObject* object) noexcept {
+  if (g_exiting.load(std::memory_order_relaxed)) stop_if_unwound();
+  Py_XDECREF(object);
+}
+
 // An owned reference. Destroyed with the GIL held.
 class PyRef {
  public:
@@ -22,10 +33,12 @@ class PyRef {
   PyRef& operator=(PyRef&& other) noexcept {
     PyObject* old = object_;
     object_ = other.release();
-    Py_XDECREF(old);
+    give_back(old);
     return *this;
   }
-  ~PyRef() { Py_XDECREF(object_); }
+  ~PyRef() {
+    if (object_ != nullptr) give_back(object_);
+  }
 
   static PyRef borrow(PyObject* object) {
     Py_XINCREF(object);
@@ -85,6 +98,7 @@ class GilHold {
   // Unless it is known that this thread has the GIL.
   explicit GilHold(bool wanted = true) : wanted_(wanted), state_(wanted ? take_gil() : PyGILState_LOCKED) {}
   ~GilHold() {
+    if (g_exiting.load(std::memory_order_relaxed)) stop_if_unwound();
     if (forks_ != fork_generation()) end_forked_child();
     if (wanted_) PyGILState_Release(state_);
   }
