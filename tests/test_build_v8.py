@@ -300,6 +300,7 @@ def test_a_prefix_without_its_manifest_is_no_v8(tmp_path):
 def test_the_manifest_tells_how_v8_was_configured(tmp_path):
     (tmp_path / "config.gypi").write_text('{"v8_random_seed": 0,\n "icu_ver_major": "78",\n "node_shared": "x"}')
     assert finish.options_of(tmp_path) == {"v8_random_seed": 0, "icu_ver_major": "78"}
+    assert finish.given_to_gyp() == {"v8_use_zlib": 0}
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from pathlib import Path
 import units
 from compiler import Compiler
 from ninja_build import Build
+from prepare import GYP_VARIABLES
 from shared import FailedError, digest_of_file, run, say, v8_tree
 
 #: Tells the linker to export nothing of the library.
@@ -152,6 +153,12 @@ def options_of(tree: Path) -> dict[str, str | int]:
     return {name: json.loads(value) for name, value in sorted(found)}
 
 
+def given_to_gyp() -> dict[str, int]:
+    """What isn't in Node's configuration."""
+    found = (re.fullmatch(r"-D(v8_\w+)=(\d+)", word) for word in GYP_VARIABLES)
+    return {match[1]: int(match[2]) for match in found if match}
+
+
 def check(prefix: Path, compiler: Compiler, folder: Path, intl: bool) -> str:
     """Link a shared library with V8 in it, look at what it exports, load it and make a snapshot's round trip."""
     config = (prefix / "lib" / "pkgconfig" / "v8.pc").read_text().replace("${prefix}", str(prefix))
@@ -196,7 +203,7 @@ def finish(
     (partial / "lib" / "pkgconfig" / "v8.pc").write_text(config)
     gather_licences(build, tree, simdutf, partial / "licences")
     say("snapshot round trip")
-    options = options_of(tree)
+    options = {**options_of(tree), **given_to_gyp()}
     checked = check(partial, compiler, build.folder, bool(options.get("v8_enable_i18n_support")))
     manifest = {
         "v8_version": version,
