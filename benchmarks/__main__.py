@@ -23,6 +23,7 @@ def parse_arguments(arguments):
     parser.add_argument("--rounds", type=int, default=21, help="rounds that count, after 3 that don't")
     parser.add_argument("--v8-prefix", metavar="FOLDER", help="a tree with the V8 that v8snap was built with")
     parser.add_argument("--beside", metavar="PYTHON", help="rows for the v8snap of this interpreter, with another V8")
+    parser.add_argument("--no-peers", action="store_true", help="only C++ and v8snap")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where peers and the C++ program are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--page", action="store_true", help="write docs/reference/benchmarks.json, .md and the plots")
@@ -46,7 +47,7 @@ def main(arguments=None):
     cache = options.cache or cache_folder()
     try:
         program = compile_baseline(cache, options.v8_prefix)
-        sides = Sides(program, cache, AnotherV8.of(options.beside) if options.beside else None)
+        sides = Sides(program, cache, AnotherV8.of(options.beside) if options.beside else None, not options.no_peers)
         with tempfile.TemporaryDirectory(prefix="v8snap-benchmarks-") as folder:
             races, results = run(
                 sides,

@@ -16,9 +16,10 @@ MEMORY_OF = "react"
 class Sides:
     """Opens sides by their names."""
 
-    def __init__(self, program, cache, beside=None):
+    def __init__(self, program, cache, beside=None, with_peers=True):
         self.peers = peers.Peers(cache)
         self.beside = beside
+        self.with_peers = with_peers
         python = sys.executable
         self._commands = {
             "C++": [str(program)],
@@ -37,6 +38,14 @@ class Sides:
             return NodeProcess()
         new = side.endswith(races.NEW) or side in races.IMPORTS
         return (NewProcess if new else Child)(self.command(side))
+
+    def chosen(self, race):
+        """The race with those who take part in this run."""
+        if self.beside:
+            race = self.beside.join(race)
+        if self.with_peers:
+            return race
+        return replace(race, entrants=tuple(entrant for entrant in race.entrants if entrant.side in self._commands))
 
     def command(self, side):
         """What is run for it. Raises SideError where there is no such side here."""
@@ -99,8 +108,8 @@ def run(sides, folder, cache, rounds, only_budgets, wanted, progress, finished):
             race = replace(race, entrants=budgets.entrants_needed(race))
             if not race.entrants:
                 continue
-        elif sides.beside:
-            race = sides.beside.join(race)
+        else:
+            race = sides.chosen(race)
         results[race.key] = run_race(race, sides.open, race.rounds or rounds, progress)
         run_races[race.key] = race
         finished(race, results[race.key])
