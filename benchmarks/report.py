@@ -63,7 +63,12 @@ def describe_race(race, lanes):
 
 
 def verdicts(results):
-    return [budgets.judge(budget, results) for budget in budgets.BUDGETS if budget.race in results]
+    return [budgets.judge(budget, results) for budget in budgets.BUDGETS if _ran(budget, results)]
+
+
+def _ran(budget, results):
+    names = {budget.numerator, budget.denominator} - {None, ""}
+    return names <= results.get(budget.race, {}).keys()
 
 
 def _verdict(verdict):
