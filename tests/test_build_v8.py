@@ -1,6 +1,7 @@
 """What goes wrong silently where V8 is built from its sources: slow code, lost files, exported symbols, half a V8."""
 
 import json
+import platform
 import shutil
 import struct
 import subprocess
@@ -468,3 +469,43 @@ def test_icu_data_of_another_form_is_refused():
     data = icu_file({"icudt/aa.res": b"a"})
     with pytest.raises(shared.FailedError, match="a form that isn't known"):
         icu_data.trimmed(data.replace(b"CmnD", b"ToCP"))
+
+
+def finished_prefix(cache, version, machine=None, **more):
+    prefix = cache / f"{version}-0"
+    (prefix / "licences").mkdir(parents=True)
+    (prefix / "licences" / "v8-LICENSE.txt").touch()
+    facts = {"v8_version": version, "machine": machine or platform.machine(), "source": ["nodejs_24"], **more}
+    facts |= {"defines": ["-DV8_X"], "link": ["-lm"], "library_sha256": "ab12", "compiler": "clang 19", "options": {}}
+    (prefix / "manifest.json").write_text(json.dumps(facts))
+    return prefix
+
+
+def test_the_newest_finished_prefix_of_this_kind_of_machine_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("V8SNAP_V8_CACHE", str(tmp_path))
+    with pytest.raises(shared.v8_tree.NotFoundError):
+        shared.v8_tree.made()
+    (tmp_path / "14.1.0.0-0").mkdir()  # unfinished
+    finished_prefix(tmp_path, "15.0.0.0", machine="another")
+    finished_prefix(tmp_path, "13.6.233.17")
+    newest = finished_prefix(tmp_path, "13.10.1.2")
+    assert shared.v8_tree.made() == newest
+
+
+def test_a_finished_prefix_says_how_to_compile_with_it_and_what_is_in_it(tmp_path):
+    prefix = finished_prefix(tmp_path, "13.6.233.17")
+    command = [sys.executable, ROOT / "tools" / "v8_tree.py", "prefix", prefix, tmp_path / "facts"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    lines = {(line[:10].strip(), line[10:]) for line in said.splitlines()}
+    assert lines == {
+        ("arg", f"-isystem{prefix}/include"),
+        ("arg", "-DV8_X"),
+        ("arg", '-DV8SNAP_V8_BUILD_ID="ab12"'),
+        ("library", f"{prefix}/lib/libv8.a"),
+        ("link", "-Wl,--gc-sections"),
+        ("link", "-lm"),
+        ("licence", f"{prefix}/licences/v8-LICENSE.txt"),
+        ("carried", f"{tmp_path}/facts/_carried.json"),
+    }
+    told = json.loads((tmp_path / "facts" / "_carried.json").read_text())
+    assert (told["v8_source"], told["libraries"]) == ("build", {"libv8.a": "v8 13.6.233.17 of nodejs_24"})
