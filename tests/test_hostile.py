@@ -283,13 +283,19 @@ def test_exit_with_many_daemon_threads(child):
 
 
 @pytest.mark.parametrize(
-    "what", ["ctx.eval('for (;;) busy()')", "ctx.to_js([Busy()] * 10**6)", "ctx.eval('g')(Busy())"]
+    "what",
+    [
+        "ctx.eval('for (;;) busy()')",
+        "ctx.eval('for (;;) busy(1.5, {}, [2])')",
+        "ctx.to_js([Busy()] * 10**6)",
+        "ctx.eval('g')(Busy())",
+    ],
 )
 def test_exit_while_daemon_threads_are_in_python_code_that_was_called(child, what):
     """Where such a thread asks for the GIL, Python up to 3.13 unwinds it through C++'s frames and V8's."""
     code = f"""
         import collections.abc, threading, time, v8snap
-        def busy():
+        def busy(*arguments):
             for _ in range(100_000):
                 pass
         class Busy(collections.abc.Mapping):

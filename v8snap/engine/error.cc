@@ -69,6 +69,16 @@ bool is_left_behind() {
   return (ends || g_exiting) && PyThread_get_thread_ident() != python_main_thread();
 }
 
+// PyGILState_Check() says yes to everybody once another package has made a subinterpreter, or Python has ended.
+bool has_gil() {
+  PyThreadState* own = PyGILState_GetThisThreadState();
+#if PY_VERSION_HEX >= 0x030D0000
+  return own != nullptr && PyThreadState_GetUnchecked() == own;
+#else
+  return own != nullptr && _PyThreadState_UncheckedGet() == own;
+#endif
+}
+
 }  // namespace
 
 void stop_thread() noexcept {
@@ -77,7 +87,7 @@ void stop_thread() noexcept {
 }
 
 void stop_if_unwound() noexcept {
-  if (is_left_behind() && PyGILState_Check() == 0) stop_thread();
+  if (is_left_behind() && !has_gil()) stop_thread();
 }
 
 void leave_threads_behind() noexcept { g_exiting = true; }

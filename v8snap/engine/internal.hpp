@@ -451,8 +451,10 @@ void check_run(ContextImpl& context, v8::TryCatch& caught, bool failed);
 void forget_stop(ContextImpl& context);
 
 // Runs `function() -> Maybe-like` with the GIL released and gives its value, or throws.
+// V8 13 dies of an exception where it was entered beyond the end of its stack.
 template <class Function>
 auto run_js(ContextImpl& context, double timeout, Function&& function) {
+  check_native_stack();
   v8::TryCatch caught(context.isolate().v8);
   auto maybe = [&] {
     RunScope scope(context, timeout);
@@ -465,6 +467,7 @@ auto run_js(ContextImpl& context, double timeout, Function&& function) {
 // The same for what gives no value, such as V8's queues of JavaScript to run.
 template <class Function>
 void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0) {
+  check_native_stack();
   v8::TryCatch caught(context.isolate().v8);
   {
     RunScope scope(context, timeout);
