@@ -27,7 +27,10 @@ def parse_arguments(arguments):
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where peers and the C++ program are kept")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     parser.add_argument("--page", action="store_true", help="write docs/reference/benchmarks.json, .md and the plots")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.budgets and (options.beside or options.no_peers):
+        parser.error("--budgets has no other V8, and limits that are peers'")
+    return options
 
 
 def show_progress(text):

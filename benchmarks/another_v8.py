@@ -1,7 +1,9 @@
 """The same v8snap on another V8, in the same run: rows of their own beside v8snap's."""
 
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from benchmarks.peers import WORKERS
 from benchmarks.races import V8SNAP
@@ -25,8 +27,9 @@ class AnotherV8:
     def of(cls, python):
         """Raises SideError where v8snap can't be imported."""
         code = "import v8snap; print(v8snap.v8_version())"
+        python = str(Path(shutil.which(python) or python).absolute())
         try:
-            done = subprocess.run([python, "-P", "-c", code], capture_output=True, text=True, check=False, cwd="/")
+            done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False, cwd="/")
         except OSError as error:
             raise SideError(f"{python}: {error}") from None
         if done.returncode != 0:

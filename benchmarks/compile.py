@@ -53,7 +53,10 @@ def _run(command):
 
 def _options(prefix):
     prefix = prefix or editable_prefix()
-    return ["-Dv8=prefix", f"-Dv8_prefix={Path(prefix).resolve()}"] if prefix else []
+    if prefix:
+        return ["-Dv8=prefix", f"-Dv8_prefix={Path(prefix).resolve()}"]
+    source = v8snap.build_config()["v8_source"]
+    return [f"-Dv8={source}"] if source in ("system", "unpack", "build") else []
 
 
 def compile_baseline(cache, prefix=None):

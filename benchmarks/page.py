@@ -172,8 +172,9 @@ def _method(rounds):
 def page(data):
     """The page as text."""
     made = _paragraph(
-        "Made by `python -m benchmarks --page` (needs `v8snap[bench]`), which installs the other packages into folders",
-        "of its own, builds the C++ program, and writes this page, its plots and [the figures](benchmarks.json).",
+        "Made by `python -m benchmarks --page --beside PYTHON` (needs `v8snap[bench]`), which installs the other",
+        "packages into folders of its own, builds the C++ program, and writes this page, its plots and",
+        "[the figures](benchmarks.json).",
     )
     facts = data["facts"]
     lines = ["# Benchmarks\n", made, _facts(facts), _method(facts["rounds"]), *_budgets(data)]

@@ -104,12 +104,9 @@ def run(sides, folder, cache, rounds, only_budgets, wanted, progress, finished):
     """(races by key, their lanes by key). `wanted` are beginnings of keys; all races if there are none."""
     run_races, results = {}, {}
     for race in all_races(folder, cache, only_budgets, wanted):
-        if only_budgets:
-            race = replace(race, entrants=budgets.entrants_needed(race))
-            if not race.entrants:
-                continue
-        else:
-            race = sides.chosen(race)
+        race = replace(race, entrants=budgets.entrants_needed(race)) if only_budgets else sides.chosen(race)
+        if not race.entrants:
+            continue
         results[race.key] = run_race(race, sides.open, race.rounds or rounds, progress)
         run_races[race.key] = race
         finished(race, results[race.key])

@@ -343,8 +343,7 @@ def test_the_licence_of_everything_that_is_inside_is_kept_and_none_takes_another
         "third_party-v8-builtins-LICENSE.txt": files[0],
         "third_party-siphash-LICENSE.txt": files[1],
         "third_party-fast-README.v8.txt": files[2],
-        "node-LICENSE.txt": "LICENSE",
-        "node-copyright.txt": "debian/copyright",
+        "node-licences.txt": "debian/copyright",
     }
 
 

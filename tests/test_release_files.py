@@ -1,10 +1,13 @@
 """What goes into wheels and source distributions, and what those who make them would not notice."""
 
+import _ssl
+import io
 import json
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -136,9 +139,22 @@ def test_a_module_that_was_left_out_is_noticed():
 
 
 def test_a_library_that_would_be_missing_is_noticed():
-    module = Path(v8snap._v8.__file__)
+    module = Path(_ssl.__file__)  # which needs OpenSSL's; v8snap's may have V8 inside
     with pytest.raises(check.ContentsError, match=r"isn't stripped|needs what isn't there"):
         check.check_libraries({f"v8snap/{module.name}": module.read_bytes()})
+
+
+def test_a_wheel_that_pypi_refuses_is_noticed(tmp_path):
+    class Pipe(io.BytesIO):
+        def seek(self, *_):
+            raise OSError("no way back")
+
+    archive = Pipe()
+    with zipfile.ZipFile(archive, "w") as files:
+        files.writestr("v8snap/a.py", "")
+    (tmp_path / "a.whl").write_bytes(archive.getvalue())
+    with pytest.raises(check.ContentsError, match="PyPI refuses"):
+        check.check_wheel(tmp_path / "a.whl", ROOT, [])
 
 
 def test_paths_in_a_wheel():

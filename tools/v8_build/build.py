@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import fcntl
 import json
+import os
 import re
 import shutil
 import signal
@@ -70,6 +71,7 @@ def build(options: argparse.Namespace) -> Path:
         prefix = cache / name
         if finish.complete(prefix):
             say("it is made already")
+            os.utime(prefix / v8_tree.MANIFEST)  # of several of one version the newest is taken
             return prefix
         say(f"V8 {source.version()} with {used.name}")
         programs = prepare.programs(work / "tools")

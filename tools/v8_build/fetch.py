@@ -16,14 +16,16 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 CLANG = "clang-19"
 
 
-def mirror() -> str:
-    """Where this machine has Debian's packages from."""
+def mirror(folder: Path) -> str:
+    """Where this machine has Debian's packages from; the machine's own package lists may be missing."""
+    client = v8_tree.package_client(folder)
+    run(*client, "update")
     shape = "$(CREATED_BY) $(ORIGIN) $(REPO_URI)"
-    for line in run("apt-get", "indextargets", "--format", shape).splitlines():
+    for line in run(*client, "indextargets", "--format", shape).splitlines():
         kind, origin, address = line.split(" ", 2)
         if (kind, origin) == ("Packages", "Debian") and "security" not in address:
             return address
-    raise FailedError("--fetch needs Debian as this machine's distribution, with package lists (apt-get update)")
+    raise FailedError("--fetch needs Debian as this machine's distribution; --source doesn't")
 
 
 class Sources:
@@ -40,7 +42,8 @@ class Sources:
         self.nowhere = state / "cache"  # apt doesn't tell of what is in the folder already
         listed = folder / f"{suite}.sources"
         listed.write_text(
-            f"Types: deb-src\nURIs: {mirror()}\nSuites: {suite} {second}\nComponents: main\nSigned-By: {KEYRING}\n"
+            f"Types: deb-src\nURIs: {mirror(folder / 'own')}\nSuites: {suite} {second}\n"
+            f"Components: main\nSigned-By: {KEYRING}\n"
         )
         self.apt = [*client, "-o", f"Dir::Etc::sourcelist={listed}", "-o", "Dir::Etc::sourceparts=/dev/null"]
         try:

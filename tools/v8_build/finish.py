@@ -139,8 +139,9 @@ def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) 
             files[path] = "-".join([name, *path.relative_to(folder).parts])
     if not any(name.startswith("v8-") for name in files.values()):
         raise FailedError(f"{v8} is without V8's licence")
-    files[tree / "LICENSE"] = "node-LICENSE"  # with those of its parts that have no file of their own here
-    files[tree / "debian" / "copyright"] = "node-copyright"
+    # With those of its parts that have no file of their own here.
+    copyright_file = tree / "debian" / "copyright"
+    files[copyright_file if copyright_file.is_file() else tree / "LICENSE"] = "node-licences"
     for path, name in files.items():
         if path.is_file():
             shutil.copyfile(path, into / f"{name}.txt")

@@ -161,7 +161,7 @@ class Workshop:
         say(f"{python.tag}: libraries and licences")
         self.run(step, self.tools / "bin" / "python", HERE / "repair.py", *compiled.iterdir(), repaired, self.v8)
         [wheel] = repaired.iterdir()
-        self.check("wheel", wheel, self.source, self.work, REPOSITORY)
+        self.check("wheel", wheel, self.source, self.work, REPOSITORY, *([self.v8.parent] if self.v8_made else []))
         tested = self.test(python, wheel, whole_suite)
         say(f"{python.tag}: {tested}")
         shutil.copy(wheel, self.output)
@@ -189,7 +189,8 @@ class Workshop:
                         "pytest": last_line(printed),
                         "seconds": int(time.monotonic() - began),
                     }
-                    proof_page.record("matrix", f"{python.name}, a wheel", facts)
+                    with self.once:
+                        proof_page.record("matrix", f"{python.name}, a wheel", facts)
         return last_line(printed)
 
     def programs_but_compilers(self) -> Path:

@@ -51,6 +51,8 @@ def check_wheel(wheel: Path, source: Path, foreign: Iterable[Path]) -> None:
     """A wheel is whole and stands alone."""
     with zipfile.ZipFile(wheel) as files:
         contents = {name: files.read(name) for name in files.namelist()}
+        streamed = [info.filename for info in files.infolist() if info.flag_bits & 8]
+    require(not streamed, "PyPI refuses files whose sizes come after them:", streamed)
     check_package(contents, source)
     check_licences(contents)
     check_libraries(contents)

@@ -26,7 +26,7 @@ def snapshots() -> None:
         loaded = v8snap.StartupData.load(Path(folder, "greet.v8snap"))
         with v8snap.Isolate(loaded) as isolate, isolate.new_context() as context:
             assert context.eval("greet('Ada')") == "Hello, Ada!"
-            # ICU's data is a library of its own; WebAssembly needs memory that may be run.
+            # ICU has data, in a library of its own or not; WebAssembly needs memory that may be run.
             assert context.eval("new Intl.NumberFormat('de').format(1234.5)") == "1.234,5"
             assert context.eval("WebAssembly.validate(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0))") is True
 
