@@ -264,7 +264,8 @@ def fork(ctx, source, ledger):
 def prefork(ctx, source, ledger):
     command = [sys.executable, "-c", PREFORK, BLOB_PATH]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=STUCK, env=environment, check=False)
+    # Not where the soak runs: a folder with v8snap's sources would be imported from.
+    done = subprocess.run(command, capture_output=True, text=True, timeout=STUCK, env=environment, check=False, cwd="/")
     assert done.stdout == "0 0\n", (done.stdout, done.stderr)
 
 
