@@ -190,7 +190,7 @@ class Workshop:
                         "seconds": int(time.monotonic() - began),
                     }
                     with self.once:
-                        proof_page.record("matrix", f"{python.name}, a wheel", facts)
+                        proof_page.record("matrix", f"CPython {python.name}, a wheel", facts)
         return last_line(printed)
 
     def programs_but_compilers(self) -> Path:
