@@ -12,8 +12,6 @@ from benchmarks.sides import SideError
 SIDE = "v8snap on another V8"
 #: Beginnings of the keys of races that it is in.
 RACES = ("start-memory-", "context-", "growth-", "build-", "call", "get", "set", "string_", "array_", "to_", "spin")
-#: A snapshot fits one V8, so it makes its own of the scripts.
-OWN_SNAPSHOT = {"memory": "warm"}
 
 
 @dataclass(frozen=True)
@@ -50,8 +48,7 @@ class AnotherV8:
         arguments = dict(entrant.arguments)
         if entrant.side != V8SNAP or (arguments.pop("blob", None) and "scripts" not in arguments):
             return None
-        how = arguments.get("how")
-        if how:
-            arguments["how"] = OWN_SNAPSHOT.get(how, how)
+        if arguments.get("how") == "memory":
+            arguments["how"] = "warm"  # a snapshot fits one V8: it makes its own of the scripts
         name = f"{entrant.name}, V8 {'.'.join(self.version.split('.')[:2])}"
         return replace(entrant, side=SIDE, label=name, arguments=arguments)

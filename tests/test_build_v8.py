@@ -293,9 +293,9 @@ def test_a_prefix_may_be_moved_and_hides_v8_from_those_who_link_it():
 def test_a_prefix_without_its_manifest_is_no_v8(tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "libv8.a").touch()
-    assert not finish.complete(tmp_path)
+    assert not shared.v8_tree.is_made(tmp_path)
     (tmp_path / "manifest.json").write_text("{}")
-    assert finish.complete(tmp_path)
+    assert shared.v8_tree.is_made(tmp_path)
 
 
 def test_the_manifest_tells_how_v8_was_configured(tmp_path):

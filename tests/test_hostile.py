@@ -268,7 +268,7 @@ def test_it_lives(child_ok, what):
 
 
 def ends_well(child, code, times):
-    """Python 3.10 itself dies at its end now and then, one time in seventy, where daemon threads are busy."""
+    """Python 3.10 itself dies at its end now and then where daemon threads are busy."""
     ended = [child(code, timeout=20) for _ in range(times)]
     assert [done.stdout for done in ended] == ["end\n"] * times, [done.stderr for done in ended]
     died = [(done.returncode, done.stderr) for done in ended if done.returncode != 0]

@@ -27,7 +27,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 # Part of every Debian-like system that can run Python; carrying our own copies would only do harm.
 BASE_SONAMES = re.compile(r"^(ld-linux.*|libc|libm|libdl|librt|libpthread|libgcc_s|libstdc\+\+)\.so")
@@ -248,6 +247,11 @@ def cache_folder() -> Path:
     return (Path(home) if home else Path.home() / ".cache") / "v8snap" / "v8"
 
 
+def is_made(prefix: Path) -> bool:
+    """Whether `tools/build_v8` made it, to its end."""
+    return (prefix / MANIFEST).is_file()
+
+
 def made() -> Path:
     """The newest prefix that was made for this kind of machine."""
     found = []
@@ -261,8 +265,9 @@ def made() -> Path:
     return max(found)[2]
 
 
-def carried_of_made(facts: dict[str, Any], source: str) -> str:
-    """What a module with such a prefix's V8 inside carries along, as JSON, from the prefix's manifest."""
+def carried_of_made(prefix: Path, source: str) -> str:
+    """What a module with such a prefix's V8 inside carries along, as JSON."""
+    facts = json.loads((prefix / MANIFEST).read_text())
     libraries = {"libv8.a": f"v8 {facts['v8_version']} of {', '.join(facts['source'])}"}
     told = {"v8_source": source, "libraries": libraries, "libraries_from": f"sources, with {facts['compiler']}"}
     return json.dumps({**told, "v8_options": facts["options"]}, indent=1) + "\n"
@@ -277,7 +282,7 @@ def describe_made(prefix: Path, where: Path) -> None:
     show("link", "-Wl,--gc-sections", *facts["link"])
     show("licence", *sorted((prefix / "licences").iterdir()))
     where.mkdir(parents=True, exist_ok=True)
-    (where / "_carried.json").write_text(carried_of_made(facts, "build"))
+    (where / "_carried.json").write_text(carried_of_made(prefix, "build"))
     show("carried", where / "_carried.json")
 
 
@@ -296,7 +301,7 @@ def main(arguments: list[str]) -> int:
             print(made())
         elif len(arguments) == 3 and arguments[0] == "prefix":
             root = Path(arguments[1]).expanduser().absolute()
-            if (root / MANIFEST).is_file():
+            if is_made(root):
                 describe_made(root, Path(arguments[2]).absolute())
             else:
                 describe(include_folder(root), library_file(root))

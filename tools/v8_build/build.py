@@ -69,7 +69,7 @@ def build(options: argparse.Namespace) -> Path:
             source = prepare.given(options.source)
         name = name_of(source, used, options.intl)
         prefix = cache / name
-        if finish.complete(prefix):
+        if v8_tree.is_made(prefix):
             say("it is made already")
             os.utime(prefix / v8_tree.MANIFEST)  # of several of one version the newest is taken
             return prefix

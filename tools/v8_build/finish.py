@@ -34,11 +34,6 @@ TOLD = [
 ]
 
 
-def complete(prefix: Path) -> bool:
-    """Whether a prefix was made to its end."""
-    return (prefix / v8_tree.MANIFEST).is_file()
-
-
 def library_objects(folder: Path) -> list[str]:
     """The objects that V8 consists of.
 

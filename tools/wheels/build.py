@@ -67,7 +67,7 @@ class Workshop:
         self.work = work
         self.output = output
         self.v8 = v8 or made_v8() or work / "v8"
-        self.v8_made = (self.v8 / v8_tree.MANIFEST).is_file()
+        self.v8_made = v8_tree.is_made(self.v8)
         self.tools = work / "tools"
         self.source = work / "source"
         self.logs = work / "logs"

@@ -1,4 +1,4 @@
-"""Pack a wheel's files tighter than Python's own compression can, for a twentieth less to download.
+"""Pack a wheel's files tighter than Python's own compression can.
 
     python tools/wheels/compress.py WHEEL
 

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -60,9 +59,9 @@ def repair(wheel: Path, into: Path, v8: Path) -> Path:
         run(sys.executable, "-m", "wheel", "unpack", "--dest", unpacked, *grafted.iterdir())
         [root] = unpacked.iterdir()
         libraries = sorted((root / "v8snap.libs").glob("*"))
-        if (v8 / v8_tree.MANIFEST).is_file():
+        if v8_tree.is_made(v8):
             shutil.rmtree(root / "v8snap" / "_libs")  # a wheel has licences where all wheels have them
-            told = v8_tree.carried_of_made(json.loads((v8 / v8_tree.MANIFEST).read_text()), "wheel")
+            told = v8_tree.carried_of_made(v8, "wheel")
         else:
             told = v8_tree.carried(v8 / "root", [plain_name(path) for path in libraries], "wheel")
         (root / "v8snap" / "_carried.json").write_text(told)
