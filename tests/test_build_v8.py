@@ -229,7 +229,8 @@ def test_a_file_that_does_not_compile_alone_is_named(tree):
 
 
 def test_an_estimate_is_given_only_when_there_is_something_to_tell_it_from(monkeypatch):
-    progress = ninja_build.Progress({"a": 1, "b": 49, "c": 50})
+    progress = ninja_build.Progress()
+    progress.start({"a": 1, "b": 49, "c": 50})
     progress.finished("a")
     assert "isn't known" in progress.text(progress.began + 10)
     progress.finished("b")
@@ -238,9 +239,20 @@ def test_an_estimate_is_given_only_when_there_is_something_to_tell_it_from(monke
 
 
 def test_an_estimate_after_a_stop_is_made_from_what_was_done_since():
-    progress = ninja_build.Progress({"a": 10, "b": 10}, made_before=80)
+    progress = ninja_build.Progress()
+    progress.start({"a": 10, "b": 10}, made_before=80)
     progress.finished("a")
     assert progress.text(progress.began + 600) == "compiling: 90%, about 10 minutes left"
+
+
+def test_an_estimate_outlasts_the_splitting_of_units_and_counts_the_time_of_what_failed():
+    progress = ninja_build.Progress()
+    progress.start({"a": 50, "b": 150})
+    progress.finished("a")
+    progress.start({"b1": 75, "b2": 75}, made_before=50)
+    assert progress.text(progress.began + 600) == "compiling: 25%, about 30 minutes left"
+    progress.finished("b1")
+    assert progress.text(progress.began + 900) == "compiling: 62%, about 9 minutes left"
 
 
 def gyp_folder(folder, **files):

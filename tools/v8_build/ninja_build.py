@@ -26,20 +26,32 @@ SECONDS_BETWEEN_LINES = 30
 
 
 class Progress:
-    """How far it is, and when it may be done: from what the done part took, weighed by the size of its sources."""
+    """How far it is, and when it may be done: from what the done part took, weighed by the size of its sources.
 
-    def __init__(self, weights: dict[str, float], made_before: float = 0) -> None:
-        self.weights = dict(weights)
-        self.before = made_before
-        self.total = sum(weights.values())
-        self.done = 0.0
+    Where units were split Ninja runs again, and the estimate is from all runs: what failed has taken its time too.
+    """
+
+    def __init__(self) -> None:
+        self.weights: dict[str, float] = {}
+        self.before = 0.0
+        self.left = 0.0
+        self.done = 0.0  # in all runs
         self.began = time.monotonic()
         self.told = 0.0
         self.live = sys.stdout.isatty()
 
+    def start(self, weights: dict[str, float], made_before: float = 0) -> None:
+        """A run begins, of outputs with these weights; others, of the weight ``made_before``, are there already."""
+        self.weights = dict(weights)
+        self.left = sum(weights.values())
+        self.before = made_before
+
     def finished(self, output: str) -> None:
         """An output is there; tell so, on a terminal in place, otherwise now and then as a line."""
-        self.done += self.weights.pop(output, 0)
+        weight = self.weights.pop(output, 0)
+        self.done += weight
+        self.before += weight
+        self.left -= weight
         now = time.monotonic()
         if now - self.told < (1 if self.live else SECONDS_BETWEEN_LINES):
             return
@@ -51,11 +63,11 @@ class Progress:
 
     def text(self, now: float) -> str:
         """The part that is done, and the estimate where there is one."""
-        part = self.done / max(self.total, 1)  # of what is made now: it is what has taken the time
+        part = self.done / max(self.done + self.left, 1)  # of what these runs make: it is what has taken the time
         left = "the time isn't known yet"
         if part >= ENOUGH:
             left = f"about {(now - self.began) * (1 - part) / part / 60:.0f} minutes left"
-        whole = (self.before + self.done) / max(self.before + self.total, 1)
+        whole = self.before / max(self.before + self.left, 1)
         return f"compiling: {whole:.0%}, {left}"
 
     def end(self) -> None:
@@ -144,13 +156,15 @@ class Build:
 
     def run(self) -> None:
         """Compile everything; units that don't compile as one are split until they do."""
+        progress = Progress()
         while True:
             self.rewrite()
             commands = self.commands()
             units.check_flags(commands)
             weights, waiting = self.weights(commands), self.waiting()
             made = sum(weight for name, weight in weights.items() if name not in waiting)
-            failed, said = self.ninja_once(Progress({name: weights[name] for name in waiting & weights.keys()}, made))
+            progress.start({name: weights[name] for name in waiting & weights.keys()}, made)
+            failed, said = self.ninja_once(progress)
             if not failed and not said:
                 return
             objects = {units.unit_object(name, g) for name, groups in self.plan.groups.items() for g in groups}
