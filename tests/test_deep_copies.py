@@ -58,7 +58,7 @@ OTHERS = [
 def graphs(leaves):
     """Nodes that hold a leaf each and, with no regard for cycles, other nodes."""
     edges = st.lists(st.tuples(st.integers(0, 7), st.sampled_from("abcd01")), max_size=3)
-    return st.lists(st.tuples(st.sampled_from(leaves), edges), min_size=1, max_size=8)
+    return st.lists(st.tuples(leaves, edges), min_size=1, max_size=8)
 
 
 def script_of(graph):
@@ -105,14 +105,14 @@ def assert_ways_agree(ctx, source):
 
 
 @settings(max_examples=100, deadline=None)
-@given(graphs(DATA))
+@given(graphs(st.sampled_from(DATA)))
 def test_any_data_is_copied_the_same_both_ways(graph):
     with v8snap.Isolate() as iso, iso.new_context() as ctx:
         assert_ways_agree(ctx, script_of(graph))
 
 
 @settings(max_examples=100, deadline=None)
-@given(graphs(DATA + OTHERS))
+@given(graphs(st.sampled_from(DATA + OTHERS)))
 def test_any_graph_is_copied_the_same_both_ways(graph):
     with v8snap.Isolate() as iso, iso.new_context() as ctx:
         assert_ways_agree(ctx, script_of(graph))
@@ -340,14 +340,12 @@ LEAVES = [
 
 
 @st.composite
-def python_graphs(draw):
-    """Lists and dicts that hold leaves and, with no regard for cycles, each other."""
-    kinds = st.sampled_from([list, dict, collections.OrderedDict])
-    containers = [draw(kinds)() for _ in range(draw(st.integers(1, 6)))]
+def python_graphs(draw, leaves, kinds):
+    """Containers that hold leaves and, with no regard for cycles, each other."""
+    containers = [draw(st.sampled_from(kinds))() for _ in range(draw(st.integers(1, 6)))]
     for container in containers:
         for i in range(draw(st.integers(0, 5))):
-            is_leaf = draw(st.booleans())
-            inner = LEAVES[draw(st.integers(0, len(LEAVES) - 1))] if is_leaf else draw(st.sampled_from(containers))
+            inner = draw(leaves) if draw(st.booleans()) else draw(st.sampled_from(containers))
             if isinstance(container, list):
                 container.append(inner)
             else:
@@ -355,19 +353,76 @@ def python_graphs(draw):
     return containers
 
 
+SOME_LEAF = st.integers(0, len(LEAVES) - 1).map(LEAVES.__getitem__)
+
 # The text of this is so long that the room in a heap of that size is looked at, and found to be too little: all is
 # converted one by one.
 SMALL_HEAP, FILLING = 10 * 2**20, list(range(200_000))
 
 
 @settings(max_examples=60, deadline=None)
-@given(python_graphs())
+@given(python_graphs(SOME_LEAF, [list, dict, collections.OrderedDict]))
 def test_any_data_is_converted_the_same_both_ways(data):
     with v8snap.Isolate() as iso, iso.new_context() as ctx:
         quick = ctx.eval(DESCRIBE)([data])
     with v8snap.Isolate(heap_limit=SMALL_HEAP) as iso, iso.new_context() as ctx:
         slow = ctx.eval(f"(data) => ({DESCRIBE})([data[1]])")([FILLING, data])
     assert quick == slow
+
+
+def as_utf16(text):
+    """What a string is in JavaScript: two lone halves that come together are one character."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+TEXT = st.text(st.characters()).map(as_utf16)
+INTEGERS = st.integers() | st.integers(-(2**53) - 2, 2**53 + 2) | st.integers(-(2**200), 2**200)
+FRACTIONS = st.floats().filter(lambda x: not x.is_integer() or abs(x) >= 2**53) | st.just(-0.0)
+WHOLE = (
+    st.sampled_from([None, v8snap.undefined, True, False, v8snap.BigInt(5)])
+    | (INTEGERS | FRACTIONS | TEXT)
+    | st.datetimes(timezones=st.just(datetime.timezone.utc)).map(
+        lambda time: time.replace(microsecond=time.microsecond // 1000 * 1000)
+    )
+    | st.sets(st.none() | st.booleans() | TEXT | st.integers(2, 2**70), max_size=4)
+    | st.dictionaries(TEXT.map("k{}".format), INTEGERS | TEXT, max_size=4)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(python_graphs(WHOLE, [list, dict]))
+def test_any_data_of_pythons_comes_back_the_same(data):
+    """Types, order, cycles, what is shared: the quick way, and through a function the slow one."""
+    with v8snap.Isolate() as iso, iso.new_context() as ctx:
+        assert_same(ctx.to_js(data).to_py(), data, {})
+        assert_same(ctx.eval(SLOWLY)(data).to_py()[0], data, {})
+
+
+def literal(value):
+    """A script's text for a number or a string."""
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, int):
+        return f"{value}n"
+    return repr(value).replace("inf", "Infinity").replace("nan", "NaN")
+
+
+LASTING = (
+    st.sampled_from(
+        ["null", "undefined", "true", "false", "-0", "2 ** 53", "new Date(1e12)", "new Set([1, 'a', null])", "[1, [2]]"]
+    )
+    | st.integers(-(2**53) + 1, 2**53 - 1).map(str)
+    | (st.integers(-(2**200), 2**200) | st.floats() | TEXT).map(literal)
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(graphs(LASTING))
+def test_any_data_of_javascripts_comes_back_the_same(graph):
+    with v8snap.Isolate() as iso, iso.new_context() as ctx:
+        describe, data = ctx.eval(DESCRIBE), ctx.eval(script_of(graph))
+        assert describe(ctx.to_js(data.to_py())) == describe(data)
+        assert describe(ctx.eval(SLOWLY)(data).to_py()[0]) == describe(data)
 
 
 def test_proxies_in_data_are_the_same_objects(ctx):
