@@ -2,15 +2,19 @@
 
     python tests/fuzz_api.py SECONDS [LOG]
 
-Each call works or raises what a user can expect; after each sequence nothing of it is alive. LOG has the calls of the
-sequence that is running: the last of them tells what killed the process. A sequence that takes a minute is a hang.
+Each call works or raises what a user can expect; after each sequence nothing of it is alive, and in the end memory
+hasn't grown. LOG has the calls of the sequence that is running: the last of them tells what killed the process. A
+sequence that takes a minute is a hang. Prints how much was done, and what never worked.
 """
 
 import contextlib
 import faulthandler
 import functools
 import gc
+import json
+import os
 import sys
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -27,6 +31,8 @@ from v8snap import _v8
 ALLOWED = (*EXPECTED, StopIteration)
 HANG = 60  # seconds
 MOST = 4  # things of a kind
+ENOUGH_ROUNDS = 20  # to tell whether memory grows
+MOST_GROWTH = 32 * 2**20  # bytes, of the least memory between the second and the last quarter of the rounds
 
 SOURCES = [
     "1 + 1",
@@ -312,8 +318,14 @@ def leave_pool(w, a, b):
 
 
 def save_and_load(w, a, b):
-    blob = pick(w.blobs, a)
-    copy = v8snap.StartupData(bytes(blob))
+    blob, key = pick(w.blobs, a), b"key" if b % 2 else None
+    if b % 3 == 0:
+        copy = v8snap.StartupData(bytes(blob))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "blob")
+            blob.save(path, key=key)
+            copy = v8snap.StartupData.load(path, key=key, mmap=b % 3 == 1)
     assert copy == blob
     w.keep(w.blobs, copy)
 
@@ -393,31 +405,47 @@ class Machine(RuleBasedStateMachine):
         faulthandler.cancel_dump_traceback_later()
 
 
+def resident():
+    """Bytes of this process in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
 def main(seconds, path=None):
     global log
     faulthandler.enable()
     warnings.simplefilter("ignore")
-    sys.unraisablehook = lambda args: None
+    strange = []  # what nobody could catch, and a user can't expect
+    sys.unraisablehook = lambda args: isinstance(args.exc_value, ALLOWED) or strange.append(repr(args.exc_value))
     log = open(path, "w") if path else None  # noqa: SIM115
     options = settings(
         max_examples=10,
         stateful_step_count=40,
         deadline=None,
         database=None,
+        derandomize=False,  # as it is by itself where the environment is a CI's: each round would be the same
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    end, rounds = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    began, rounds, memory = time.monotonic(), 0, []
+    while time.monotonic() < began + seconds:
         run_state_machine_as_test(Machine, settings=options)
         rounds += 1
-    never = [name for name in ACTIONS if not outcomes[name, "done"]]
-    print(
-        rounds,
-        sum(outcomes[name, "tried"] for name in ACTIONS),
-        sum(outcomes[name, "done"] for name in ACTIONS),
-        *never,
-    )
+        memory.append(resident())
+    half, quarter = len(memory) // 2, len(memory) // 4
+    grown = min(memory[-quarter:]) - min(memory[quarter:half]) if len(memory) >= ENOUGH_ROUNDS else 0
+    facts = {
+        "sequences": rounds * options.max_examples,
+        "calls": sum(outcomes[name, "tried"] for name in ACTIONS),
+        "worked": sum(outcomes[name, "done"] for name in ACTIONS),
+        "never": [name for name in ACTIONS if not outcomes[name, "done"]],
+        "resident_growth_mib": round(grown / 2**20, 1),
+    }
+    print(json.dumps(facts))
+    if strange:
+        sys.exit(f"nobody could catch: {strange[:10]}")
+    if grown > MOST_GROWTH:
+        sys.exit("memory grows")
 
 
 if __name__ == "__main__":

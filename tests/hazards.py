@@ -25,8 +25,10 @@ DATA, PAGE = (TESTS.parent / "docs" / "reference" / name for name in ("hazards.j
 
 #: Chapters of hazards: dicts with title, outcome, and either program or script (and look).
 HAZARDS = tomllib.loads((TESTS / "hazards.toml").read_text())
-VERSIONS = ("10.2", "11.3", "13.6")
+VERSIONS = ("10.2", "11.3", "13.6", "13.6 from sources")
 THIS_VERSION = ".".join(v8snap.v8_version().split(".")[:2])
+if v8snap.build_config()["v8_source"] == "build":
+    THIS_VERSION += " from sources"
 WORKS = "works"
 GENERATED = {"misuse": "every method in every state", "corruption": "damaged, foreign and invented snapshots"}
 

@@ -1,5 +1,6 @@
 """What goes wrong silently where V8 is built from its sources: slow code, lost files, exported symbols, half a V8."""
 
+import ast
 import json
 import platform
 import shutil
@@ -310,8 +311,34 @@ def test_a_prefix_without_its_manifest_is_no_v8(tmp_path):
     assert shared.v8_tree.is_made(tmp_path)
 
 
+#: As Node's configure.py writes it, from 24.13.1 on and before.
+CONFIGURATIONS = {
+    "JSON": '# Do not edit.\n{"target_defaults": {"cflags": []},\n'
+    ' "variables": {"v8_random_seed": 0, "icu_ver_major": "78", "node_shared": "x", "v8_enable_object_print": 1}}\n',
+    "a literal": "# Do not edit.\n{ 'target_defaults': {'cflags': []},\n"
+    "  'variables': { 'icu_ver_major': '78', 'node_shared': 'x',\n"
+    "                 'v8_enable_object_print': 1, 'v8_random_seed': 0}}\n",
+}
+
+
+@pytest.mark.parametrize("form", CONFIGURATIONS)
+def test_configurations_of_old_and_new_nodes_are_read_alike_and_written_for_gyp(tmp_path, form):
+    path = tmp_path / "config.gypi"
+    path.write_text(CONFIGURATIONS[form])
+    prepare.configure_v8(path)
+    expected = {"v8_random_seed": 0, "icu_ver_major": "78", "node_shared": "x", "v8_enable_object_print": 0}
+    assert shared.variables_of(tmp_path) == ast.literal_eval(path.read_text())["variables"] == expected
+
+
+@pytest.mark.parametrize("text", ["", "{}", "{'variables': 1}", "[1]", "{"])
+def test_a_configuration_that_is_none_is_an_error_that_says_so(tmp_path, text):
+    (tmp_path / "config.gypi").write_text(text)
+    with pytest.raises(shared.FailedError, match=r"config\.gypi isn't as Node\.js writes it"):
+        shared.variables_of(tmp_path)
+
+
 def test_the_manifest_tells_how_v8_was_configured(tmp_path):
-    (tmp_path / "config.gypi").write_text('{"v8_random_seed": 0,\n "icu_ver_major": "78",\n "node_shared": "x"}')
+    (tmp_path / "config.gypi").write_text(CONFIGURATIONS["JSON"])
     assert finish.options_of(tmp_path) == {"v8_random_seed": 0, "icu_ver_major": "78"}
     assert finish.given_to_gyp() == {"v8_use_zlib": 0}
 
@@ -340,7 +367,7 @@ class FakeBuild:
 def tree_with(folder, *files):
     for name in ("config.gypi", "deps/v8/LICENSE", *files):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(name)
+        (folder / name).write_text("{'variables': {}}" if name == "config.gypi" else name)
     return folder
 
 
@@ -419,6 +446,14 @@ def test_sources_that_lack_something_are_refused_before_they_are_compiled(tmp_pa
     with pytest.raises(shared.FailedError, match=reason):
         prepare.place(prepare.given(tree), tmp_path / "work" / "tree")
     assert not (tmp_path / "work" / "tree").exists()
+
+
+@pytest.mark.parametrize("arguments", [["--cxx", "/nowhere/clang++"], []], ids=["compiler", "tarball"])
+def test_what_is_not_there_or_is_something_else_is_one_line(tmp_path, arguments):
+    (tmp_path / "node.tar.xz").write_bytes(b"no archive")
+    command = [ROOT / "tools" / "build_v8", "--source", tmp_path / "node.tar.xz", "--cache", tmp_path, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
 
 
 def test_something_else_is_not_taken_for_sources(tmp_path):

@@ -409,7 +409,17 @@ def literal(value):
 
 LASTING = (
     st.sampled_from(
-        ["null", "undefined", "true", "false", "-0", "2 ** 53", "new Date(1e12)", "new Set([1, 'a', null])", "[1, [2]]"]
+        [
+            "null",
+            "undefined",
+            "true",
+            "false",
+            "-0",
+            "2 ** 53",
+            "[new Date(1e12)]",
+            "new Set([1, 'a', null])",
+            "[1, [2]]",
+        ]
     )
     | st.integers(-(2**53) + 1, 2**53 - 1).map(str)
     | (st.integers(-(2**200), 2**200) | st.floats() | TEXT).map(literal)

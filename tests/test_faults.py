@@ -1,5 +1,6 @@
 """Faults of the machine and the process around: killed helpers, full disks, missing libraries, signals, reloading."""
 
+import contextlib
 import os
 import random
 import re
@@ -53,16 +54,20 @@ def kill_first_child(after):
     """`after` seconds from when there is one."""
     end = time.monotonic() + 20
     while time.monotonic() < end:
-        found = children_of_this_process()
-        if found:
+        for pid in filter(is_running, children_of_this_process()):
             time.sleep(after)
-            for pid in found:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    return
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
             return
         time.sleep(0.001)
+
+
+def is_running(pid):
+    """Not one that has ended and that nobody has asked for yet, such as an earlier test's."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(150, marks=pytest.mark.slow)])
@@ -314,6 +319,83 @@ def test_isolates_where_the_address_space_is_short(child_ok):
         print(*sorted(map(str, outcomes)), v8snap.Isolate().new_context().eval("40 + 2"))
     """
     assert child_ok(code).split() == ["2", "JSMemoryError", "42"]
+
+
+#: What takes memory, each of it several ways.
+HUNGRY = """
+    import gc, os, resource, threading
+    import v8snap
+
+    with v8snap.SnapshotCreator() as sc:
+        sc.context.eval("var old = 1")
+    blob = sc.blob
+    blob.save("a.v8snap")
+    v8snap.Isolate(blob).close()
+    page = resource.getpagesize()
+
+    def limit(mib):
+        used = int(open("/proc/self/statm").read().split()[0]) * page
+        resource.setrlimit(resource.RLIMIT_AS, (used + mib * 2**20, resource.RLIM_INFINITY))
+
+    if BEFORE:
+        limit(MIB)
+    isolate = v8snap.Isolate(blob)
+    ctx = isolate.new_context()
+    ctx.eval("var keep = []; 1")
+    if not BEFORE:
+        limit(MIB)
+
+    def in_thread():
+        thread = threading.Thread(target=lambda: attempt(lambda: ctx.eval("[1, 2].map(String)")))
+        thread.start()
+        thread.join()
+
+    def attempt(deed):
+        try:
+            deed()
+        except (MemoryError, v8snap.V8SnapError, OSError, RuntimeError) as error:
+            return type(error).__name__
+        return "works"
+
+    deeds = [
+        lambda: ctx.to_js([{"a": i} for i in range(200_000)]),
+        lambda: ctx.to_js("x" * 10**8),
+        lambda: ctx.to_js(bytes(10**8)),
+        lambda: ctx.eval("new Uint8Array(2 ** 28)"),
+        lambda: ctx.eval("for (;;) keep.push(new Uint8Array(2 ** 20))"),
+        lambda: ctx.eval("keep = []; for (;;) keep.push({a: 1})"),
+        lambda: ctx.eval("keep = []; 1"),
+        lambda: ctx.eval("Array.from({length: 1e6}, (_, i) => ({i}))").to_py(),
+        lambda: v8snap.Isolate(blob).new_context().eval("old"),
+        lambda: v8snap.IsolatePool(blob, 4).close(),
+        lambda: v8snap.StartupData.load("a.v8snap"),
+        lambda: v8snap.build({"a.js": "var a = 1"}),
+        lambda: v8snap.SnapshotCreator(existing_blob=blob).create_blob(),
+        lambda: isolate.write_heap_snapshot("a.heapsnapshot"),
+        lambda: ctx.eval("JSON.stringify(Array.from({length: 1e6}, (_, i) => ({i})))"),
+        lambda: ctx.eval("'a'.repeat(1e6).replace(/a/g, 'bb').length"),
+        in_thread,
+        lambda: ctx.eval("new WebAssembly.Memory({initial: 1})"),
+    ]
+    outcomes = []
+    for deed in deeds:
+        outcomes.append(attempt(deed))
+        gc.collect()
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(*sorted({*outcomes}), ctx.eval("40 + 2"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("mib", "before"), [(5, False), (40, False), (70, False), (150, False), (600, False), (900, True)]
+)
+def test_whatever_takes_memory_where_the_address_space_is_short(child_ok, mib, before):
+    """It works, or there is an exception; without the limit all is as it was."""
+    *outcomes, last = child_ok(HUNGRY.replace("MIB", str(mib)).replace("BEFORE", str(before))).split()
+    assert last == "42"
+    assert "JSMemoryError" in outcomes
+    allowed = {"works", "MemoryError", "JSMemoryError", "JSError", "OSError", "RuntimeError", "SnapshotBuildCrashed"}
+    assert set(outcomes) <= allowed
 
 
 def test_isolates_where_the_kernel_allows_few_more_mappings(child_ok):

@@ -1,31 +1,54 @@
-"""Random sequences of calls neither crash nor hang nor leak; ``V8SNAP_FUZZ_MINUTES``: how long the slow one takes."""
+"""Random calls, files and values neither crash nor hang nor leak; V8SNAP_FUZZ_MINUTES: how long each slow one takes."""
 
+import importlib.util
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PROGRAM = Path(__file__).parent / "fuzz_api.py"
+spec = importlib.util.spec_from_file_location("fuzz", Path(__file__).parent / "fuzz.py")
+fuzz = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(fuzz)
+
 MINUTES = float(os.environ.get("V8SNAP_FUZZ_MINUTES", "2"))
 
 
-@pytest.mark.parametrize(
-    "seconds",
-    [3, pytest.param(60 * MINUTES, marks=[pytest.mark.slow, pytest.mark.timeout(60 * MINUTES + 300)])],
-)
-def test_sequences_of_calls(tmp_path, seconds):
-    log = tmp_path / "calls.txt"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, PROGRAM, str(seconds), log]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=seconds + 200, cwd=tmp_path, env=environment
+def test_sequences_of_calls(tmp_path):
+    facts = fuzz.run("sequences of calls", 3, tmp_path)
+    assert facts["sequences"] >= 10
+    assert facts["worked"] > facts["calls"] / 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(60 * MINUTES + 500)
+@pytest.mark.parametrize("kind", fuzz.KINDS)
+def test_for_a_while(tmp_path, kind):
+    facts = fuzz.run(kind, 60 * MINUTES, tmp_path)
+    if kind == "sequences of calls":
+        assert facts["worked"] > facts["calls"] / 4
+        assert facts["never"] == []
+    else:
+        assert facts["examples"] >= 200 * MINUTES
+
+
+def test_other_data_come_each_time_also_where_a_ci_wants_the_same(tmp_path, monkeypatch):
+    """Two runs see different examples."""
+    monkeypatch.setenv("CI", "true")
+    program = tmp_path / "test_seen.py"
+    program.write_text(
+        "import v8snap\n"
+        "from v8snap import _v8\n"
+        "from hypothesis import given, settings, strategies as st\n"
+        "@settings(max_examples=5)\n"
+        "@given(st.integers(0, 2**60))\n"
+        "def test_seen(number):\n"
+        "    with open('seen', 'a') as file:\n"
+        "        print(number, file=file)\n"
     )
-    calls = log.read_text().splitlines()[-40:] if log.exists() else []
-    assert done.returncode == 0, (done.returncode, done.stdout[-500:], done.stderr[-5000:], calls)
-    rounds, tried, worked, *never = done.stdout.split()
-    assert int(rounds) >= 1
-    assert int(worked) > int(tried) / 4
-    if seconds >= 60:
-        assert never == []
+    monkeypatch.setitem(fuzz.KINDS, "seen", ("fuzz_properties.py", program))
+    seen = []
+    for run in ("one", "two"):
+        (tmp_path / run).mkdir()
+        assert fuzz.run("seen", 0, tmp_path / run)["tests"] == 1
+        seen.append((tmp_path / run / "seen").read_text())
+    assert seen[0] != seen[1]

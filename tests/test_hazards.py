@@ -22,7 +22,7 @@ def test_what_happens(hazard):
 
 @pytest.mark.parametrize("version", hazards.VERSIONS)
 def test_every_hazard_was_measured_and_is_as_it_should_be(version):
-    column = json.loads(hazards.DATA.read_text())[version]
+    column = json.loads(hazards.DATA.read_text())[version]  # the distributions' V8s, and the one of tools/build_v8
     for hazard in ALL:
         assert column[hazard["title"]] in hazards.expected(hazard, version), hazard["title"]
     assert sum(column[program] for program in hazards.GENERATED) >= 2000

@@ -157,6 +157,14 @@ def test_a_wheel_that_pypi_refuses_is_noticed(tmp_path):
         check.check_wheel(tmp_path / "a.whl", ROOT, [])
 
 
+def test_a_wheel_that_is_too_large_is_noticed_with_what_makes_it_so():
+    contents = {"v8snap/_v8.so": b"\x7fELF" + bytes(1000), "v8snap/a.py": b"x"}
+    check.check_size(contents, 20_000_000)
+    with pytest.raises(check.ContentsError, match=r"20,000,001 bytes, more than 20,000,000; .* v8snap/_v8\.so 1,004"):
+        check.check_size(contents, 20_000_001)
+    check.check_size({**contents, "v8snap.libs/libnode.so": b"\x7fELF"}, 33_000_000)
+
+
 def test_paths_in_a_wheel():
     assert str(check.within("v8snap/../v8snap.libs")) == "v8snap.libs"
     assert str(check.within("v8snap/_libs/.")) == "v8snap/_libs"

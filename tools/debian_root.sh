@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Build v8snap against another Debian release's libnode-dev and run its tests there, in a root of that release. What its V8
 # does with each hazard goes into docs/reference/hazards.json and hazards.md of this folder.
-#   tools/debian_root.sh SUITE [--record] [TESTS...]      (trixie: V8 11.3; forky: V8 13.6)
+#   tools/debian_root.sh SUITE [--record] [TESTS...]          (trixie: V8 11.3; forky: V8 13.6)
+#   tools/debian_root.sh SUITE [--record] --wheel FILE        (only the smoke test of a wheel for that release's Python)
 # Needs root, debootstrap and npm. Roots stay in the folder V8SNAP_ROOTS (/var/tmp if not given) and are used again; one
 # that is not there, or was never finished, is made. With TESTS only these files run, and no hazards. With --record the
 # figures go into docs/reference/proof.json.
@@ -10,6 +11,8 @@ suite=${1:?usage: debian_root.sh SUITE [--record] [TESTS...]}
 shift
 record=no
 [ "${1:-}" != --record ] || { record=yes; shift; }
+wheel=
+[ "${1:-}" != --wheel ] || { wheel=$(realpath "${2:?--wheel needs a file}"); shift 2; }
 root=${V8SNAP_ROOTS:-${TMPDIR:-/var/tmp}}/v8snap-root-$suite
 source=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 packages=python3-dev,python3-venv,python3-pip,g++,libnode-dev,pkg-config,ninja-build,ca-certificates,git
@@ -66,20 +69,35 @@ inside() {
     chroot "$root" bash -ceu "$@"
 }
 
-inside '
-  cd /src
-  python3 -m venv --clear /venv
-  /venv/bin/pip -q install ".[test]"
-  cd /tmp && /venv/bin/python -c "import v8snap; print(v8snap.build_config())"'
-began=$SECONDS
-inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
-[ "$record" = no ] || (
+note() {  # NAME FACT...
+  [ "$record" = yes ] || return 0
+  local facts name=$1
+  shift
   facts=$(inside 'cd /tmp && /venv/bin/python -c "
 import platform, v8snap
 print(v8snap.v8_version(), platform.python_version())"')
-  python3 "$source/tools/proof_page.py" record matrix "Debian $suite" "V8=${facts% *}" "Python=${facts#* }" \
-    "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
-)
+  python3 "$source/tools/proof_page.py" record matrix "$name" "V8=${facts% *}" "Python=${facts#* }" "$@"
+}
+
+if [ -n "$wheel" ]; then
+  rm -rf "$root/wheel" && mkdir "$root/wheel" && cp "$wheel" "$root/wheel/"
+  inside 'python3 -m venv --clear /venv && /venv/bin/pip -q install /wheel/*.whl'
+  inside 'cd /tmp && /venv/bin/python -I /src/tools/wheels/smoke_test.py' | tee "$root/smoke.log"
+  note "Debian $suite, a wheel" "pytest=smoke test: $(tail -n 1 "$root/smoke.log" | grep -o 'works$')"
+  exit
+fi
+
+inside '
+  cd /src
+  python3 -m venv --clear /venv
+  /venv/bin/pip -q install -Csetup-args=-Dv8=system ".[test]"
+  cd /tmp && /venv/bin/python -c "
+import v8snap
+print(v8snap.build_config())
+assert v8snap.build_config()[\"v8_source\"] == \"system\""'
+began=$SECONDS
+inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
+note "Debian $suite" "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
 [ $# -gt 0 ] || {
   inside 'cd /src && /venv/bin/pytest -n 0 -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
   cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"

@@ -42,6 +42,13 @@ SECTIONS = {
         "comes and goes; what leaks would be there for each cycle.",
         "python tests/leaks.py",
     ),
+    "fuzz": (
+        "Random calls, files and values",
+        "Sequences of calls on several threads and in the middle of JavaScript, which crash, hang and leak nothing; "
+        "files and raw headers with any content, which are refused or are what was written; values, which come back "
+        "as they were both ways. New ones each time.",
+        "python tests/fuzz.py --minutes 10 --record",
+    ),
     "soak": (
         "Soak",
         "Threads and asyncio tasks share a pool of isolates that start from a mapped file. Much of what they ask for "

@@ -185,6 +185,13 @@ def distribution() -> str:
         return platform.platform()
 
 
+def common_licences(copyright_file: Path) -> list[Path]:
+    """The long licences that a copyright file refers to."""
+    names = re.findall(rf"{COMMON_LICENCES}/([\w.+-]*\w)", copyright_file.read_text(encoding="utf-8"))
+    found = [(COMMON_LICENCES / name).resolve() for name in names]  # GPL is GPL-3
+    return sorted({path for path in found if path.is_file()})
+
+
 def gather_licences(root: Path, into: Path) -> list[Path]:
     """The copyright files of the unpacked packages, and the common licences that they refer to.
 
@@ -194,10 +201,7 @@ def gather_licences(root: Path, into: Path) -> list[Path]:
     found = root.glob("usr/share/doc/*/copyright")
     sources = {path.parent.name: path.resolve() for path in found if not path.parent.name.endswith("-dev")}
     for path in list(sources.values()):
-        for name in re.findall(rf"{COMMON_LICENCES}/([\w.+-]*\w)", path.read_text(encoding="utf-8")):
-            common = (COMMON_LICENCES / name).resolve()  # GPL is GPL-3
-            if common.is_file():
-                sources[common.name] = common
+        sources |= {common.name: common for common in common_licences(path)}
     return [Path(shutil.copyfile(path, into / f"{name}.txt")) for name, path in sorted(sources.items())]
 
 

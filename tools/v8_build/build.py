@@ -15,22 +15,27 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import compiler
 import fetch
 import finish
+import icu_data
 import prepare
 import units
 from ninja_build import Build
 from shared import FailedError, digest_of, say, v8_tree
 
+#: The versions of V8 that v8snap is tested with as they are made here.
+TESTED = [["13", "6"]]
 #: Part of a prefix's name: another one where the way it is made has changed.
 RECIPE = "1"
 
@@ -49,8 +54,9 @@ def alone(folder: Path) -> Iterator[None]:
 
 def name_of(source: prepare.Source, used: compiler.Compiler, intl: str) -> str:
     """A prefix's name: V8's version, and a digest of all that it's made from."""
-    flags = json.dumps([units.ADDED_DEFINES, units.ADDED_FLAGS, prepare.LEFT_OUT, prepare.GYP_VARIABLES])
-    digest = digest_of([RECIPE, source.digest, used.name, intl, flags])
+    flags = [units.ADDED_DEFINES, units.ADDED_FLAGS, prepare.LEFT_OUT, prepare.GYP_VARIABLES, prepare.CONFIGURE]
+    made = [platform.machine(), icu_data.UNNEEDED.pattern, json.dumps(flags)]
+    digest = digest_of([RECIPE, source.digest, used.name, intl, *made])
     return f"{source.version()}-{digest[:12]}"
 
 
@@ -74,13 +80,16 @@ def build(options: argparse.Namespace) -> Path:
             os.utime(prefix / v8_tree.MANIFEST)  # of several of one version the newest is taken
             return prefix
         say(f"V8 {source.version()} with {used.name}")
+        if source.version().split(".")[:2] not in TESTED:
+            say(f"v8snap is tested with V8 {' and '.join(map('.'.join, TESTED))} from sources, not with this one")
         programs = prepare.programs(work / "tools")
         tree = work / name
         prepare.place(source, tree)
         prepare.configure(source, tree, programs, used, options.intl)
-        made = Build(tree, programs / "ninja", prepare.memory_for(options.jobs))
+        made = Build(tree, programs / "ninja", prepare.compilers_at_a_time(options.jobs), options.intl)
         made.run()
         facts: dict[str, object] = {"source": source.names, "source_sha256": source.digest, "intl": options.intl}
+        facts |= {"jobs": made.jobs, "compile_seconds": made.seconds, "resumed": made.resumed}
         say(finish.finish(made, tree, prefix, used, source.version(), source.simdutf, facts))
         if not options.keep:
             shutil.rmtree(tree, ignore_errors=True)
@@ -97,10 +106,15 @@ def arguments() -> argparse.Namespace:
     where.add_argument("--fetch", action="store_true", help="the distribution's source packages")
     parser.add_argument("--suite", default="forky", help="--fetch: the Debian release they are of (default: forky)")
     parser.add_argument(
-        "--intl", choices=["full", "none"], default="full", help="with ICU and all its locales (default: full)"
+        "--intl",
+        choices=["full", "whole", "none"],
+        default="full",
+        help="ICU with all locales and what V8 asks for of them (full, the default), with all its data, or no ICU",
     )
     parser.add_argument("--cxx", type=Path, metavar="PROGRAM", help="the C++ compiler (default: clang, or else gcc)")
-    parser.add_argument("--jobs", type=int, metavar="N", help="compilers at a time (default: one a processor)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="compilers at a time (default: one a processor, if each has 2 GB)"
+    )
     parser.add_argument(
         "--cache", type=Path, default=v8_tree.cache_folder(), metavar="FOLDER", help="default: %(default)s"
     )
@@ -113,7 +127,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         print(build(arguments()))
-    except (FailedError, subprocess.CalledProcessError) as error:
+    except (FailedError, subprocess.CalledProcessError, tarfile.TarError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

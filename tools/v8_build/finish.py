@@ -15,12 +15,14 @@ import units
 from compiler import Compiler
 from ninja_build import Build
 from prepare import GYP_VARIABLES
-from shared import FailedError, digest_of_file, run, say, v8_tree
+from shared import FailedError, digest_of_file, run, say, v8_tree, variables_of
 
 #: Tells the linker to export nothing of the library.
 HIDE = "-Wl,--exclude-libs,libv8.a"
 #: Templates of the C++ library, whose namespaces are visible whatever a compiler is told; alike in all modules.
 OF_STANDARD_LIBRARY = re.compile(r"_Z(T[VIS]|Z?NK?)?(St|9__gnu_cxx)")
+#: Of V8's folder of headers what is none, and one that includes what is only made with the inspector's protocol.
+NO_HEADER = re.compile(r"^[A-Z]|\.md$|^v8-inspector-protocol\.h$")
 #: Options of V8's build that decide what snapshots are like, and whether those of one build get along.
 TOLD = [
     "v8_enable_extensible_ro_snapshot",
@@ -104,6 +106,18 @@ def package_config(version: str, defines: list[str], libraries: list[str]) -> st
     )
 
 
+def told_by_package_config(config: Path, prefix: Path) -> tuple[list[str], list[str]]:
+    """What ``v8.pc`` says of compiling and linking, as pkg-config gives it where there is one."""
+    program = shutil.which("pkg-config") or shutil.which("pkgconf")
+    if program:
+        said = (run(program, option, config) for option in ("--cflags", "--libs"))
+    else:
+        text = config.read_text().replace("${prefix}", str(prefix))
+        said = (re.findall(rf"^{field}: (.*)$", text, re.M)[0] for field in ("Cflags", "Libs"))
+    cflags, libs = map(shlex.split, said)
+    return cflags, libs
+
+
 def third_party(build: Build) -> set[str]:
     """The folders of others' works that files were really taken from."""
     said = run(build.ninja, "-C", build.folder, "-t", "deps")
@@ -125,9 +139,8 @@ def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) 
     works = {f"third_party-{name}": v8 / "third_party" / name for name in third_party(build)}
     if simdutf is not None:
         works["third_party-simdutf"] = simdutf
-    icu = re.search(r'"icu_path": "([^"]+)"', (tree / "config.gypi").read_text())
-    if icu:
-        works["icu"] = tree / icu[1]
+    if icu := variables_of(tree).get("icu_path"):
+        works["icu"] = tree / str(icu)
     files = {path: f"v8-{path.name}" for path in v8.glob("LICENSE*")}
     for name, folder in works.items():
         for path in licences_of(folder):
@@ -136,7 +149,8 @@ def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) 
         raise FailedError(f"{v8} is without V8's licence")
     # With those of its parts that have no file of their own here.
     copyright_file = tree / "debian" / "copyright"
-    files[copyright_file if copyright_file.is_file() else tree / "LICENSE"] = "node-licences"
+    all_parts = copyright_file if copyright_file.is_file() else tree / "LICENSE"
+    files |= {all_parts: "node-licences"} | {path: path.name for path in v8_tree.common_licences(all_parts)}
     for path, name in files.items():
         if path.is_file():
             shutil.copyfile(path, into / f"{name}.txt")
@@ -144,9 +158,8 @@ def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) 
 
 def options_of(tree: Path) -> dict[str, str | int]:
     """What V8 was configured with, of what matters to snapshots."""
-    text = (tree / "config.gypi").read_text()
-    found = re.findall(rf'"({"|".join(TOLD)})": (\d+|"[^"]*")', text)
-    return {name: json.loads(value) for name, value in sorted(found)}
+    found = variables_of(tree)
+    return {name: value for name in sorted(TOLD) if isinstance(value := found.get(name), (int, str))}
 
 
 def given_to_gyp() -> dict[str, int]:
@@ -157,9 +170,7 @@ def given_to_gyp() -> dict[str, int]:
 
 def check(prefix: Path, compiler: Compiler, folder: Path, intl: bool) -> str:
     """Link a shared library with V8 in it, look at what it exports, load it and make a snapshot's round trip."""
-    config = (prefix / "lib" / "pkgconfig" / "v8.pc").read_text().replace("${prefix}", str(prefix))
-    cflags = shlex.split(re.findall(r"^Cflags: (.*)$", config, re.M)[0])
-    libs = shlex.split(re.findall(r"^Libs: (.*)$", config, re.M)[0])
+    cflags, libs = told_by_package_config(prefix / "lib" / "pkgconfig" / "v8.pc", prefix)
     library = folder / "round_trip.so"
     source = Path(__file__).with_name("round_trip.cc")
     flags = ["-std=c++20", "-O1", "-fPIC", "-fno-rtti", "-fvisibility=hidden", "-shared", "-Wl,--gc-sections"]
@@ -191,7 +202,7 @@ def finish(
     make_library(build.folder, library)
     include = partial / "include"
     headers = tree / "deps" / "v8" / "include"
-    shutil.copytree(headers, include, ignore=lambda _, names: [n for n in names if re.search(r"^[A-Z]|\.md$", n)])
+    shutil.copytree(headers, include, ignore=lambda _, names: [n for n in names if NO_HEADER.search(n)])
     defines = embedder_defines(build.folder, include)
     (partial / "lib" / "pkgconfig").mkdir()
     libraries = system_libraries(library)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import icu_data
 import units
-from shared import FailedError, digest_of, replace_text, say
+from shared import FailedError, digest_of, replace_text, say, variables_of
 
 #: What V8 consists of; the last two are linked into the program that makes its startup snapshot only.
 TARGETS = ["v8_snapshot", "v8_libplatform", "v8_libbase"]
@@ -79,10 +79,13 @@ class Progress:
 class Build:
     """A folder that Gyp wrote Ninja files to."""
 
-    def __init__(self, tree: Path, ninja: Path, jobs: int) -> None:
+    def __init__(self, tree: Path, ninja: Path, jobs: int, intl: str = "full") -> None:
         self.folder = tree / "out" / "Release"
         self.ninja = ninja
         self.jobs = jobs
+        self.intl = intl
+        self.seconds = 0  # of compiling
+        self.resumed = False  # what was stopped before
         self.saved = self.folder / "units.json"
         self.plan = units.Plan.load(self.saved)
 
@@ -107,13 +110,12 @@ class Build:
     def icu_data(self) -> Path:
         """An assembler file that has ICU's data."""
         tree = self.folder.parents[1]
-        config = (tree / "config.gypi").read_text()
-        [version] = re.findall(r'"icu_ver_major": "(\d+)"', config)
-        [data] = re.findall(r'"icu_data_in": "([^"]+)"', config)
-        path = (tree / "tools" / "icu" / data).resolve()
+        variables = variables_of(tree)
+        version = variables["icu_ver_major"]
+        path = (tree / "tools" / "icu" / str(variables["icu_data_in"])).resolve()
         if not path.is_file():
             raise FailedError(f"ICU's data isn't where the configuration says: {path}")
-        wanted = icu_data.trimmed(path.read_bytes())
+        wanted = path.read_bytes() if self.intl == "whole" else icu_data.trimmed(path.read_bytes())
         data_file = self.folder / f"icu-{digest_of([wanted])[:8]}.dat"  # Ninja doesn't see what an assembler includes
         if not data_file.is_file() or data_file.stat().st_size != len(wanted):
             data_file.write_bytes(wanted)
@@ -163,8 +165,10 @@ class Build:
             units.check_flags(commands)
             weights, waiting = self.weights(commands), self.waiting()
             made = sum(weight for name, weight in weights.items() if name not in waiting)
+            self.resumed = self.resumed or (made > 0 and not progress.done)
             progress.start({name: weights[name] for name in waiting & weights.keys()}, made)
             failed, said = self.ninja_once(progress)
+            self.seconds = round(time.monotonic() - progress.began)
             if not failed and not said:
                 return
             objects = {units.unit_object(name, g) for name, groups in self.plan.groups.items() for g in groups}

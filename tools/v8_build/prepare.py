@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pprint
 import re
 import shutil
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 import fetch
 from compiler import Compiler
 from ninja_build import Build
-from shared import FailedError, digest_of, digest_of_file, run, say
+from shared import FailedError, digest_of, digest_of_file, read_gypi, run, say
 
 #: The first Node.js with Gyp files of this kind.
 NODE_NEEDED = 22
@@ -84,6 +85,8 @@ def given(path: Path) -> Source:
     """A tree or tarball of the user's own."""
     path = path.expanduser().absolute()
     if path.is_file():
+        if not tarfile.is_tarfile(path):
+            raise FailedError(f"{path} is no tarball")
         return Source(path, digest_of_file(path), [path.name])
     if not path.is_dir():
         raise FailedError(f"{path} is neither a folder nor a tarball")
@@ -183,10 +186,7 @@ def configure(source: Source, tree: Path, bin_folder: Path, compiler: Compiler, 
     config = tree / "config.gypi"
     if not config.is_file() or "v8_enable_i18n_support" not in config.read_text():
         raise FailedError(f"configure.py wrote no config.gypi\n{failure}")
-    text = config.read_text()
-    for name in LEFT_OUT:
-        text = re.sub(rf'"{name}": 1', f'"{name}": 0', text)
-    config.write_text(text)
+    configure_v8(config)
     command: list[str | Path] = [
         python,
         "-c",
@@ -203,10 +203,18 @@ def configure(source: Source, tree: Path, bin_folder: Path, compiler: Compiler, 
     done.touch()
 
 
-def memory_for(jobs: int | None) -> int:
-    """How many compilers run at a time: as many as processors, each with two gigabytes."""
+def configure_v8(config: Path) -> None:
+    """Turn off what helps nobody who embeds V8, in what ``configure.py`` wrote."""
+    content = read_gypi(config)
+    content["variables"].update({name: 0 for name in LEFT_OUT if name in content["variables"]})
+    config.write_text(pprint.pformat(content) + "\n")  # Gyp reads Python's literals
+
+
+def compilers_at_a_time(jobs: int | None) -> int:
+    """How many compilers run at a time: as many as processors, each with two gigabytes of what programs can have."""
     if jobs:
         return jobs
-    pages = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cpus, pages // 2_000_000_000 or 1))
+    known = Path("/proc/meminfo")
+    found = re.search(r"^MemAvailable: +(\d+) kB", known.read_text(), re.M) if known.is_file() else None
+    return max(1, min(cpus, int(found[1]) // 2_000_000)) if found else cpus

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -49,6 +52,23 @@ def digest_of_file(path: Path) -> str:
     """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.sha256(file.read()).hexdigest()
+
+
+def read_gypi(path: Path) -> dict[str, dict[str, object]]:
+    """What Node's ``configure.py`` wrote for Gyp; before 24.13.1 a Python literal, since then JSON."""
+    text = "\n".join(line for line in path.read_text().splitlines() if not line.lstrip().startswith("#"))
+    content = None
+    for parse in (json.loads, ast.literal_eval):
+        with contextlib.suppress(ValueError, SyntaxError):
+            content = content or parse(text)
+    if not isinstance(content, dict) or not isinstance(content.get("variables"), dict):
+        raise FailedError(f"{path} isn't as Node.js writes it")
+    return content
+
+
+def variables_of(tree: Path) -> dict[str, object]:
+    """The variables that a source tree was configured with."""
+    return read_gypi(tree / "config.gypi")["variables"]
 
 
 def replace_text(path: Path, text: str) -> bool:

@@ -188,6 +188,7 @@ class Workshop:
                         **versions.groupdict(),
                         "pytest": last_line(printed),
                         "seconds": int(time.monotonic() - began),
+                        "wheel_bytes": wheel.stat().st_size,
                     }
                     with self.once:
                         proof_page.record("matrix", f"CPython {python.name}, a wheel", facts)

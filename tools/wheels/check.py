@@ -24,6 +24,8 @@ from elftools.elf.elffile import ELFFile
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+#: Bytes that a wheel with V8 in its module may have.
+LARGEST = 20_000_000
 #: What auditwheel lets a wheel expect of a system; all else has to be inside.
 SYSTEM = re.compile(r"^(ld-linux.*|lib(c|m|dl|rt|pthread|gcc_s|stdc\+\+|z))\.so")
 
@@ -56,6 +58,7 @@ def check_wheel(wheel: Path, source: Path, foreign: Iterable[Path]) -> None:
     check_package(contents, source)
     check_licences(contents)
     check_libraries(contents)
+    check_size(contents, wheel.stat().st_size)
     for name, data in contents.items():
         for folder in foreign:
             require(str(folder).encode() not in data, name, "refers to", folder)
@@ -113,6 +116,14 @@ def check_libraries(contents: dict[str, bytes]) -> None:
     modules = {name for name in libraries if name.startswith("_v8.")}
     require(len(modules) == 1, "one compiled module is expected:", modules)
     require(libraries.keys() == needed_by_some | modules, "nobody needs", libraries.keys() - needed_by_some - modules)
+
+
+def check_size(contents: dict[str, bytes], size: int) -> None:
+    """A wheel whose V8 is in its module, and made for that, is no larger than it may be."""
+    alone = sum(data.startswith(b"\x7fELF") for data in contents.values()) == 1
+    largest = sorted(contents, key=lambda name: -len(contents[name]))[:5]
+    table = ", ".join(f"{name} {len(contents[name]):,}" for name in largest)
+    require(not alone or size <= LARGEST, f"the wheel has {size:,} bytes, more than {LARGEST:,}; unpacked:", table)
 
 
 def within(path: str) -> PurePosixPath:

@@ -16,7 +16,10 @@ bool BufferAllocator::take(size_t length) {
   const size_t before = used_.fetch_add(length);
   // V8 dies where a small typed array that it kept in its own heap gets no memory.
   constexpr size_t kAlwaysGiven = 4096;
-  if (limit_ == 0 || before + length <= limit_ || length <= kAlwaysGiven) return true;
+  constexpr size_t kLarge = 65536;  // many smaller ones are seen by the collector
+  const bool fits = limit_ == 0 || before + length <= limit_;
+  const bool has_room = length < kLarge || address_space_left() > length + kSpareAddressSpace;
+  if ((fits && has_room) || length <= kAlwaysGiven) return true;
   used_ -= length;
   refused_ = true;
   return false;

@@ -196,6 +196,7 @@ PyRef FromPython::key(PyObject* object) {
 v8::Local<v8::Value> from_python(ContextImpl& context, PyObject* object) {
   v8::Local<v8::Value> primitive;
   if (primitive_from_python(context.isolate().v8, object, &primitive)) return primitive;
+  if (context.isolate().short_of_memory) context.isolate().check_limits();
   context.isolate().over_heap_limit = false;
   FromPython one_by_one(context);
   if (PyDict_Check(object) || PyList_Check(object) || PyTuple_Check(object)) {

@@ -87,6 +87,7 @@ PyObject* IsolateImpl::heap_space_statistics() {
 
 void IsolateImpl::write_heap_snapshot(PyObject* write) {
   Entry entry(*this);
+  check_limits();
   PythonStream stream(write);
   const std::vector<v8::Local<v8::Context>> contexts = open_contexts();
   {

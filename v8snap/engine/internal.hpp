@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "handles.hpp"
+#include "memory.hpp"
 #include "python.hpp"
 #include "source_texts.hpp"
 #include "turn.hpp"
@@ -171,6 +172,9 @@ class IsolateImpl final : public Isolate {
   v8::Isolate* v8 = nullptr;
   std::unique_ptr<compat::Creator> creator;
   bool over_heap_limit = false;  // noticed by the collector since it was last asked for
+  bool short_of_memory = false;  // as of the last look
+  bool look_at_limits();         // whether the process's limits leave what the heap may want before the next look
+  void check_limits();           // throws kMemory where they don't
   bool contexts_mixed = false;   // a creator's: one context may hold objects of another
   CpuProfiles cpu_profiles;
   std::map<int, PyRef> source_maps;  // URLs with the map in them, by script id: of scripts that threw
@@ -455,6 +459,7 @@ void forget_stop(ContextImpl& context);
 template <class Function>
 auto run_js(ContextImpl& context, double timeout, Function&& function) {
   check_native_stack();
+  if (context.isolate().short_of_memory) context.isolate().check_limits();
   v8::TryCatch caught(context.isolate().v8);
   auto maybe = [&] {
     RunScope scope(context, timeout);
@@ -468,6 +473,7 @@ auto run_js(ContextImpl& context, double timeout, Function&& function) {
 template <class Function>
 void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0) {
   check_native_stack();
+  if (context.isolate().short_of_memory) context.isolate().check_limits();
   v8::TryCatch caught(context.isolate().v8);
   {
     RunScope scope(context, timeout);

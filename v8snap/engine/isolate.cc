@@ -27,16 +27,21 @@ size_t near_heap_limit(void* data, size_t current, size_t initial) {
 
 // V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
 // heap is looked at after each collection too.
-void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
-  auto* self = static_cast<IsolateImpl*>(data);
+bool within_heap_limit(const IsolateImpl& self) {
+  if (self.options.heap_limit == 0) return true;
   v8::HeapStatistics statistics;
-  isolate->GetHeapStatistics(&statistics);
+  self.v8->GetHeapStatistics(&statistics);
   // Texts of a blob are not the isolate's own memory.
-  const size_t borrowed = self->texts ? self->texts->borrowed_bytes() : 0;
-  if (statistics.used_heap_size() + statistics.external_memory() > self->options.heap_limit + borrowed) {
-    self->over_heap_limit = true;
-    self->request_stop(StopReason::kMemory, 1);
-  }
+  const size_t borrowed = self.texts ? self.texts->borrowed_bytes() : 0;
+  return statistics.used_heap_size() + statistics.external_memory() <= self.options.heap_limit + borrowed;
+}
+
+void heap_check(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data) {
+  auto* self = static_cast<IsolateImpl*>(data);
+  const bool enough = self->look_at_limits();
+  if (enough && within_heap_limit(*self)) return;
+  self->over_heap_limit = true;
+  self->request_stop(StopReason::kMemory, 1);
 }
 
 // What nobody can catch, such as a finalizer's exception, goes where Python's own of that kind go; V8 would write it to
@@ -144,7 +149,7 @@ void IsolateImpl::start_common() {
   // Without a limit of ours as well: V8 would end the process at its own.
   v8->AddNearHeapLimitCallback(near_heap_limit, this);
   v8->AutomaticallyRestoreInitialHeapLimit();
-  if (options.heap_limit > 0) v8->AddGCEpilogueCallback(heap_check, this);
+  v8->AddGCEpilogueCallback(heap_check, this);
   used_externals = PySet_New(nullptr);
   home = thread_number();
   watchdog_add(this);

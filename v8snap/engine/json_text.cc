@@ -296,7 +296,8 @@ void JsonText::look_at_room() const {
   const size_t limit_of_ours = one_by_one_.context().isolate().options.heap_limit;
   const size_t limit = limit_of_ours > 0 ? std::min(limit_of_ours, heap.heap_size_limit()) : heap.heap_size_limit();
   const size_t used = heap.used_heap_size() + heap.external_memory();
-  if (used + containers_.size() * kContainer + values_ * kValue + 2 * text_.size() > limit) throw NoText();
+  const size_t wanted = containers_.size() * kContainer + values_ * kValue + 2 * text_.size();
+  if (used + wanted > limit || address_space_left() < used + 2 * wanted + kSpareAddressSpace) throw NoText();
 }
 
 // ---------------------------------------------------------------- containers by number

@@ -183,6 +183,9 @@ void check_address_space() {
                                         std::to_string(compat::kIsolateReservation >> 20) + " MiB");
   }
   munmap(room, compat::kIsolateReservation);
+  if (address_space_left() < compat::kIsolateReservation + kSpareAddressSpace) {
+    throw Error(ErrorCode::kMemory, "the limit of the address space leaves no room for an isolate's heap");
+  }
 }
 
 v8::Platform* v8_platform() { return g_platform; }

@@ -60,7 +60,7 @@ Stop take_stop(IsolateImpl& isolate) {
         GilRelease nogil;
         isolate.v8->LowMemoryNotification();
       }
-      throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit");
+      throw Error(ErrorCode::kMemory, "JavaScript reached the heap limit, or that of the process's memory");
     default:
       throw Error(ErrorCode::kTerminated, "JavaScript was terminated");
   }

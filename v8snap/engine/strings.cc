@@ -125,6 +125,7 @@ std::string text_from(v8::Isolate* isolate, v8::Local<v8::Value> value) {
 v8::Local<v8::String> string_from_python(v8::Isolate* isolate, PyObject* string) {
   const Py_ssize_t length = PyUnicode_GET_LENGTH(string);
   if (length > v8::String::kMaxLength) throw_too_long();
+  check_room_for(static_cast<size_t>(length) * (PyUnicode_KIND(string) == PyUnicode_1BYTE_KIND ? 1 : 2));
   const void* data = PyUnicode_DATA(string);
   const auto type = v8::NewStringType::kNormal;
   switch (PyUnicode_KIND(string)) {
