@@ -185,10 +185,22 @@ CHAINS = {
     "an error's": "(() => { try { fail() } catch (e) { return e.constructor.constructor('return this')() } })()",
     "what a callback gave": "give().constructor.constructor('return this')()",
     "a promise of Python's": "promised().constructor.constructor('return this')()",
-    "a generator's": "Object.getPrototypeOf(function* () {}).constructor('return this')().next().value && this",
-    "a callback as a getter": "Object.defineProperty({}, 'x', {get: f}).x ?? this",
-    "a callback with a hostile this": "f.call(new Proxy({}, {get() { throw 1 }})) ?? this",
-    "a callback as species": "[1].map(f, Object.assign(f, {constructor: {[Symbol.species]: f}})) && this",
+    "a generator's": "Object.getPrototypeOf(function* () {}).constructor('return this')().next().value",
+    "a callback's this where there is none": "receiver.call(undefined) ?? this",
+    "a callback as a getter": """(() => {
+        const object = Object.defineProperty({}, 'x', {get: receiver})
+        return object.x === object && object.x.constructor.constructor('return this')()
+    })()""",
+    "a callback with a hostile this": """(() => {
+        const hostile = new Proxy({}, {get() { throw 1 }})
+        return receiver.call(hostile) === hostile && globalThis
+    })()""",
+    "a callback as species": """(() => {
+        const list = [1]
+        list.constructor = {[Symbol.species]: give}
+        try { return list.map(String).constructor.constructor('return this')() }
+        catch (e) { return e.constructor.constructor('return this')() }
+    })()""",
     "eval elsewhere": "(0, eval)('this')",
 }
 
@@ -202,6 +214,7 @@ def test_every_way_to_a_global_object_leads_to_ones_own(hostile, chain):
         raise ValueError
 
     hostile.globals["f"] = lambda *arguments: None
+    hostile.globals["receiver"] = v8snap.this
     hostile.globals["fail"], hostile.globals["give"], hostile.globals["promised"] = fail, dict, promised
 
     async def main():

@@ -120,13 +120,14 @@ FULL = """
         ctx.eval("for (let i = 0; i < 1e5; i++) String(i)")
     before = sorted(os.listdir("."))
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-    for save in (
+    saves = [
         lambda: sc.blob.save("app.v8snap"),
         lambda: sc.blob.save("app.v8snap", key=b"key"),
         lambda: sc.blob.save("new.v8snap"),
         lambda: iso.write_heap_snapshot("app.heapsnapshot"),
         lambda: profile.save("app.cpuprofile"),
-    ):
+    ]
+    for save in saves[:int(sys.argv[2])]:
         try:
             save()
         except OSError as error:
@@ -141,7 +142,26 @@ FULL = """
 
 @pytest.mark.parametrize("room", [0, 100])
 def test_a_full_disk_leaves_the_old_file_and_no_other(child_ok, room):
-    assert child_ok(FULL, room).split() == ["27"] * 5 + ["end"]
+    assert child_ok(FULL, room, 5).split() == ["27"] * 5 + ["end"]
+
+
+@pytest.mark.parametrize("room", [5000, 200_000])
+def test_a_disk_that_is_full_in_the_middle_of_a_snapshot(child_ok, room):
+    """Behind its header, where V8's data begin, and far into them."""
+    assert child_ok(FULL, room, 3).split() == ["27"] * 3 + ["end"]
+
+
+def test_a_cache_on_a_full_disk_gives_what_was_built(child_ok):
+    code = """
+        import os, resource, signal
+        import v8snap
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
+        blob = v8snap.cached("app.v8snap", {"a.js": "var a = 5"})
+        with v8snap.Isolate(blob) as iso:
+            print(iso.new_context().eval("a"), os.path.exists("app.v8snap"), os.listdir("."))
+    """
+    assert child_ok(code) == "5 False ['.app.v8snap.lock']\n"
 
 
 def test_a_folder_that_is_read_only(child_ok, tmp_path):
@@ -191,6 +211,11 @@ def test_a_library_that_is_missing_or_wrong_is_an_import_error(tmp_path):
     module = copied_package(tmp_path)
     whole = module.read_bytes()
     assert run_alone(tmp_path, USE).stdout == "2\n"
+    for libraries in (*tmp_path.glob("v8snap/_libs"), *tmp_path.glob("v8snap.libs")):
+        aside = libraries.rename(tmp_path / "aside")
+        done = run_alone(tmp_path, USE)
+        assert (done.returncode, "ImportError: lib" in done.stderr) == (1, True), done.stderr
+        aside.rename(libraries)
     inside = "libv8.a" in v8snap.build_config()["libraries"]  # so that there is no library to be without
     for damage, damaged in DAMAGE.items():
         if inside and damaged is without_v8:

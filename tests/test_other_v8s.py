@@ -93,6 +93,10 @@ TOGETHER = """
 """
 
 
+#: Those that have to be there: they have wheels for this Python.
+WITH_WHEELS = {"mini-racer"} | ({"stpyv8", "jsrun"} if (3, 10) <= sys.version_info[:2] <= (3, 13) else set())
+
+
 @pytest.fixture(scope="session")
 def others(pytestconfig):
     """The folder that the packages are in, and their names: those that have a wheel for this Python."""
@@ -111,9 +115,12 @@ def others(pytestconfig):
                 folder,
                 package,
             ]
-            subprocess.run(command, check=package == "mini-racer", capture_output=True, timeout=200)
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=200)
+            no_wheel = "No matching distribution" in done.stderr or "no matching distribution" in done.stderr
+            # Any other failure isn't one of the package's: it would be left out without a word.
+            assert done.returncode == 0 or (no_wheel and package not in WITH_WHEELS), done.stderr
     found = [package for package, module in PACKAGES.items() if any(folder.glob(f"{module}*"))]
-    assert "mini-racer" in found
+    assert set(found) >= WITH_WHEELS
     return folder, found
 
 

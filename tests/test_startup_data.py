@@ -201,6 +201,15 @@ def test_another_build_of_the_same_v8_is_refused(blob):
         Isolate(foreign)
 
 
+def test_another_machines_blob_is_refused(blob, tmp_path):
+    """Also where all else of its file is right."""
+    foreign = StartupData._make(bytes(blob), {**blob._header, "arch": "riscv64"})
+    foreign.save(tmp_path / "a.v8snap")
+    for each in (foreign, StartupData.load(tmp_path / "a.v8snap")):
+        with pytest.raises(v8snap.SnapshotVersionError, match=f"riscv64.* {file_format.MACHINE}"):
+            Isolate(each, external_references={"log": print})
+
+
 def synthetic(version, count=2):
     """A blob with V8's layout and no meaning."""
     head = 12 if int(version.split(".")[0]) < 12 else 16

@@ -38,7 +38,7 @@ find "$folder/meson" -name '*.gcda' -delete
 export PYTHONPATH=$top/tools COVERAGE_RCFILE=$folder/coveragerc
 
 status=0
-(cd "$top" && python -P -m coverage run -m pytest -q "$@") || status=$?
+(cd "$top" && python -P -m coverage run -m pytest -q --junit-xml="$folder/tests.xml" "$@") || status=$?
 
 cd "$top"
 coverage combine -q

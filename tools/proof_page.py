@@ -4,6 +4,7 @@ They are in proof.json beside it, which the tools write.
 
     python tools/proof_page.py                                    write the page
     python tools/proof_page.py record SECTION NAME FACT=VALUE...  put a run's facts there first
+    python tools/proof_page.py build PREFIX                       the facts of a V8 that tools/build_v8 made
 
 A fact of a later run under the same name replaces it.
 """
@@ -28,6 +29,16 @@ SECTIONS = {
         "The whole test suite, built against each Debian release's own V8 and on each Python; wheels have a V8 inside "
         "that was made from sources (`tools/build_wheels --test --record`).",
         "tools/matrix.sh --record",
+    ),
+    "tests": (
+        "Tests",
+        "All tests, those that take long too, by what they are about; seconds of one processor.",
+        "python tools/proof_tests.py",
+    ),
+    "build": (
+        "V8 from sources",
+        "What `tools/build_v8` made, each with a snapshot's round trip at its end; seconds of compiling.",
+        "python tools/proof_page.py build PREFIX",
     ),
     "sanitizers": (
         "Sanitizers",
@@ -104,6 +115,20 @@ def page(data: Data) -> str:
     return "\n".join(lines) + "\n"
 
 
+def record_build(prefix: Path) -> None:
+    """What the manifest of a V8 from sources tells."""
+    made = json.loads((prefix / "manifest.json").read_text())
+    facts = {
+        "from": made["source"],
+        "ICU": made["intl"],
+        "compilers at a time": made["jobs"],
+        "seconds": made["compile_seconds"],
+        "library_mb": round(made["library_bytes"] / 1e6),
+        "resumed": "yes" if made["resumed"] else "no",
+    }
+    record("build", f"V8 {made['v8_version']} by {made['compiler']}", facts)
+
+
 def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each run, a column for each fact."""
     columns = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
@@ -146,7 +171,9 @@ def _value(text: str) -> Any:
 
 def main(arguments: list[str]) -> None:
     """Do what the command line says."""
-    if arguments:
+    if arguments[:1] == ["build"]:
+        record_build(Path(arguments[1]))
+    elif arguments:
         command, section, name, *facts = arguments
         if command != "record" or not facts:
             sys.exit(__doc__)

@@ -59,8 +59,12 @@ case $mode in
     LD_PRELOAD=$preload pytest -n 0 -q --timeout 1200 -p no:cacheprovider \
       test_lifetime.py test_conversion.py test_values.py test_callbacks.py test_deep_copies.py test_array_proxies.py \
       test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
-      test_layers.py test_modules.py 2>&1 | tee "$log"
-    note "AddressSanitizer, UBSan: Python's tests"
+      test_layers.py test_modules.py test_startup_data.py test_pool.py test_pool_asyncio.py test_pool_isolation.py \
+      test_hostile_values.py test_pollution.py test_escapes.py test_webassembly.py test_async_iteration.py \
+      test_cpu_profiles.py 2>&1 | tee "$log"
+    # Freed memory is kept for a while, which would look like growth.
+    ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python -P fuzz_api.py 60
+    note "AddressSanitizer, UBSan: Python's tests, and a minute of random calls"
     ;;
   valgrind)
     build build-valgrind

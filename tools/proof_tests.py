@@ -1,0 +1,56 @@
+"""Put into docs/reference/proof.json how many tests there are of what, and how long they take.
+
+    python tools/proof_tests.py REPORT...      reports that pytest wrote with --junit-xml, of the V8 that runs
+
+Run it where v8snap can be imported. A report with a test that failed is refused.
+"""
+
+import collections
+import platform
+import sys
+import xml.etree.ElementTree
+
+import proof_page
+
+#: What they are about -> the files of tests
+SUBJECTS = {
+    "faults of the machine, signals, forks, exits": "faults hostile process limits obstacles",
+    "sandbox: escapes, pollution, hostile values, pools": "escapes pollution hostile_values pool_isolation",
+    "conformance: what V8's own tests of snapshots check": "v8_behaviours rehash layers function_code unserializable",
+    "conformance: test262, restored and plain": "conformance",
+    "damaged, foreign and invented files": "corruption fuzz_files startup_data",
+    "each method in each state": "misuse",
+    "each known way to kill V8": "hazards",
+    "other packages' V8s in the process": "other_v8s",
+    "real programs: TypeScript, Babel, React, KaTeX, Vega ...": "main_job programs scenarios libraries",
+    "leaks": "leaks pool_memory lifetime",
+    "random calls, files and values": "fuzz",
+}
+
+
+def main(paths: list[str]) -> None:
+    """Read the reports and record what they say."""
+    import v8snap
+
+    versions = {"V8": v8snap.v8_version(), "Python": platform.python_version()}
+    tests: collections.Counter[str] = collections.Counter()
+    seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
+    for path in paths:
+        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+            if any(case.find(outcome) is not None for outcome in ("failure", "error", "skipped")):
+                sys.exit(f"{path}: {case.get('classname')}::{case.get('name')} did not pass")
+            name = case.get("classname", "").rpartition(".")[2].removeprefix("test_")
+            tests[name] += 1
+            seconds[name] += float(case.get("time", 0))
+    for subject, names in SUBJECTS.items():
+        files = names.split()
+        missing = [name for name in files if not tests[name]]
+        if missing:
+            sys.exit(f"no test of {missing} is in the reports")
+        facts = {"tests": sum(tests[each] for each in files), "seconds": round(sum(seconds[each] for each in files))}
+        proof_page.record("tests", subject, {**versions, **facts})
+    proof_page.record("tests", "all", {**versions, "tests": tests.total(), "seconds": round(sum(seconds.values()))})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
