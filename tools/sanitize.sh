@@ -57,9 +57,9 @@ case $mode in
     export ASAN_OPTIONS=detect_leaks=0
     ulimit -s 65536  # frames are larger
     # One measures; in the others the sanitizer itself finds no more memory, and ends the process.
-    unfit=(--deselect test_deep_copies.py::test_the_quick_ways_are_taken
-      --deselect "test_webassembly.py::test_bombs_end_in_errors[the address space]"
-      --deselect test_cpu_profiles.py::test_no_thread_to_sample_with_is_an_error)
+    unfit=(--deselect tests/test_deep_copies.py::test_the_quick_ways_are_taken
+      --deselect "tests/test_webassembly.py::test_bombs_end_in_errors[the address space]"
+      --deselect tests/test_cpu_profiles.py::test_no_thread_to_sample_with_is_an_error)
     LD_PRELOAD=$preload pytest -n 0 -q --timeout 1200 -p no:cacheprovider "${unfit[@]}" \
       test_lifetime.py test_conversion.py test_values.py test_callbacks.py test_deep_copies.py test_array_proxies.py \
       test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
