@@ -67,7 +67,7 @@ case $mode in
       test_hostile_values.py test_pollution.py test_escapes.py test_webassembly.py test_async_iteration.py \
       test_cpu_profiles.py 2>&1 | tee "$log"
     # Freed memory is kept for a while, which would look like growth.
-    ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python -P fuzz_api.py 60
+    ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python fuzz_api.py 60
     note "AddressSanitizer, UBSan: Python's tests, and a minute of random calls"
     ;;
   valgrind)
