@@ -119,13 +119,18 @@ def unpack(tarball: Path, part: str, into: Path) -> None:
 
 
 def amalgamate_simdutf(tree: Path, into: Path) -> None:
-    """Make the two files that V8 has of simdutf, which the distribution's Node.js takes from a library instead."""
+    """Make the two files that V8 has of simdutf, which the distribution's Node.js takes from a library instead.
+
+    Its licences go beside them, so that the tree is one to give to others.
+    """
     into.mkdir(parents=True, exist_ok=True)
     script = tree / "singleheader" / "amalgamate.py"
     run(sys.executable, script, "--no-zip", "--no-readme", "--output-dir", into, cwd=script.parent)
     for path in into.iterdir():
         if path.name not in ("simdutf.cpp", "simdutf.h"):
             path.unlink()
+    for path in tree.glob("LICENSE*"):
+        shutil.copy(path, into)
 
 
 def installed(package: str) -> bool:
