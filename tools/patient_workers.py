@@ -1,8 +1,5 @@
-"""A plugin of pytest's: xdist kills workers ten seconds after their last test, when they still write down what they ran.
-
-    pytest -p patient_workers
-"""
+"""A plugin of pytest's, for `-p`: workers have the time to write down what they ran, where xdist would kill them."""
 
 from xdist.workermanage import NodeManager
 
-NodeManager.EXIT_TIMEOUT = 300  # seconds
+NodeManager.EXIT_TIMEOUT = 300  # seconds after its last test
