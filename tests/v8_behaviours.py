@@ -30,6 +30,18 @@ BUFFERS = {
         "const made = 'resize' in ArrayBuffer.prototype ? new ArrayBuffer(8, {maxByteLength: 64}) : null",
         "made === null || (made.resizable && (made.resize(32), made.byteLength === 32))",
     ),
+    "views that follow such a buffer": (
+        """const made = 'resize' in ArrayBuffer.prototype ? new ArrayBuffer(8, {maxByteLength: 64}) : null,
+             follows = made && new Uint8Array(made), fixed = made && new Uint8Array(made, 0, 4)""",
+        """made === null || (follows.length === 8 && fixed.length === 4 &&
+           (made.resize(32), follows.length === 32 && fixed.length === 4 && (follows[31] = 7, new DataView(made).getUint8(31) === 7)))""",
+    ),
+    "buffers that were given away, where they can be": (
+        """const given = new ArrayBuffer(8), view = new Uint8Array(given, 2), words = new DataView(given),
+             there = 'transfer' in ArrayBuffer.prototype ? (view[0] = 5, given.transfer()) : null""",
+        """there === null || (given.byteLength === 0 && view.length === 0 && view.byteOffset === 0 && view[0] === undefined &&
+           new Uint8Array(there)[2] === 5 && (() => { try { words.byteLength } catch (e) { return e instanceof TypeError } })())""",
+    ),
     "a buffer among classes that inherit from classes": (
         """const z = new Uint8Array(1); class A { static x() {} } class B extends A {} B.foo = ''; class C extends B {}
            class D extends C {} class E extends B {} function F() {} Object.setPrototypeOf(F, D)""",
