@@ -99,6 +99,25 @@ def test_from_a_callable_nothing_but_a_function(hostile, kind):
     assert "[native code]" in hostile.eval("Function.prototype.toString.call(f)")
 
 
+def test_from_promises_of_pythons_and_namespaces_nothing_but_their_values(hostile):
+    async def promised():
+        return None
+
+    async def main():
+        hostile.globals["promised"] = promised
+        found = hostile.eval("globalThis.p = promised(); const behind = strangers(p, promised); behind")
+        assert len(found) == 2
+        assert hostile.eval("Object.getPrototypeOf(p) === Promise.prototype && Reflect.ownKeys(p).length === 0")
+        await hostile.eval("p")
+
+    asyncio.run(main())
+    hostile.globals["ns"] = hostile.import_module("m", resolve={"m": "export const a = 1; export default (x) => x"})
+    assert hostile.eval(
+        "strangers(ns).every((each) => each === ns || each === ns.default || each === ns.default.prototype)"
+    )
+    assert hostile.eval("Object.getPrototypeOf(ns)") is None
+
+
 @pytest.mark.parametrize(
     "attempt",
     [
