@@ -10,7 +10,7 @@ spec = importlib.util.spec_from_file_location("fuzz", Path(__file__).parent / "f
 fuzz = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(fuzz)
 
-MINUTES = float(os.environ.get("V8SNAP_FUZZ_MINUTES", "2"))
+MINUTES = float(os.environ.get("V8SNAP_FUZZ_MINUTES", "1"))
 
 
 def test_sequences_of_calls(tmp_path):
