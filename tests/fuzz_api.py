@@ -24,6 +24,7 @@ from hostile_values import EXPECTED  # beside this file
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from soak import growth, resident
 
 import v8snap
 from v8snap import _v8
@@ -405,12 +406,6 @@ class Machine(RuleBasedStateMachine):
         faulthandler.cancel_dump_traceback_later()
 
 
-def resident():
-    """Bytes of this process in memory."""
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-
 def main(seconds, path=None):
     global log
     faulthandler.enable()
@@ -431,9 +426,8 @@ def main(seconds, path=None):
     while time.monotonic() < began + seconds:
         run_state_machine_as_test(Machine, settings=options)
         rounds += 1
-        memory.append(resident())
-    half, quarter = len(memory) // 2, len(memory) // 4
-    grown = min(memory[-quarter:]) - min(memory[quarter:half]) if len(memory) >= ENOUGH_ROUNDS else 0
+        memory.append((rounds, resident()))
+    grown = growth(memory) if rounds >= ENOUGH_ROUNDS else 0
     facts = {
         "sequences": rounds * options.max_examples,
         "calls": sum(outcomes[name, "tried"] for name in ACTIONS),

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
+from v8snap import _v8
+
 HANG = 200  # seconds for one test
 
 
@@ -51,7 +53,7 @@ def main(seconds, paths):
         faulthandler.dump_traceback_later(HANG, exit=True)
         test()
         gc.collect()
-        left = {name: count for name, count in sys.modules["v8snap"]._v8._live_counts().items() if count}
+        left = {name: count for name, count in _v8._live_counts().items() if count}
         assert not left, (test.__name__, left)
         if time.monotonic() > end and len(examples) == len(tests):
             break

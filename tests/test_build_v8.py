@@ -375,7 +375,7 @@ def test_the_licence_of_everything_that_is_inside_is_kept_and_none_takes_another
     third_party = "deps/v8/third_party"
     files = [f"{third_party}/v8/builtins/LICENSE", f"{third_party}/siphash/LICENSE", f"{third_party}/fast/README.v8"]
     tree = tree_with(tmp_path / "tree", *files, f"{third_party}/unused/LICENSE", "LICENSE", "debian/copyright")
-    finish.gather_licences(FakeBuild("v8", "siphash", "fast"), tree, None, tmp_path / "licences")
+    finish.gather_licences(FakeBuild("v8", "siphash", "fast"), tree, tmp_path / "licences")
     found = {path.name: path.read_text() for path in (tmp_path / "licences").iterdir()}
     assert found == {
         "v8-LICENSE.txt": "deps/v8/LICENSE",
@@ -389,7 +389,7 @@ def test_the_licence_of_everything_that_is_inside_is_kept_and_none_takes_another
 def test_what_has_no_licence_is_not_finished(tmp_path):
     tree = tree_with(tmp_path / "tree", "deps/v8/third_party/secret/x.h")
     with pytest.raises(shared.FailedError, match="what the licence of"):
-        finish.gather_licences(FakeBuild("secret"), tree, None, tmp_path / "licences")
+        finish.gather_licences(FakeBuild("secret"), tree, tmp_path / "licences")
 
 
 def test_a_compiler_that_is_too_old_is_refused_with_what_is_needed(pretender):
@@ -416,11 +416,11 @@ def source_tree(folder):
 def test_a_changed_source_is_another_source(tmp_path):
     tree = source_tree(tmp_path / "node")
     first = prepare.given(tree)
-    assert first.version() == "13.6.233.17"
+    assert first.version == "13.6.233.17"
     (tree / "deps" / "v8" / "include" / "v8.h").write_text("x")
     assert prepare.given(tree).digest != first.digest
     tarball = shutil.make_archive(str(tmp_path / "node"), "gztar", tmp_path, "node")
-    assert prepare.given(Path(tarball)).version() == "13.6.233.17"
+    assert prepare.given(Path(tarball)).version == "13.6.233.17"
 
 
 def test_what_the_user_has_is_copied_and_not_touched(tmp_path):
@@ -458,7 +458,7 @@ def test_what_is_not_there_or_is_something_else_is_one_line(tmp_path, arguments)
 
 def test_something_else_is_not_taken_for_sources(tmp_path):
     with pytest.raises(shared.FailedError, match="isn't a source tree"):
-        prepare.Source(tmp_path, "", []).version()
+        _ = prepare.Source(tmp_path, "", []).version
     with pytest.raises(shared.FailedError, match="neither a folder nor a tarball"):
         prepare.given(tmp_path / "missing")
 

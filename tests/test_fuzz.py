@@ -36,8 +36,6 @@ def test_other_data_come_each_time_also_where_a_ci_wants_the_same(tmp_path, monk
     monkeypatch.setenv("CI", "true")
     program = tmp_path / "test_seen.py"
     program.write_text(
-        "import v8snap\n"
-        "from v8snap import _v8\n"
         "from hypothesis import given, settings, strategies as st\n"
         "@settings(max_examples=5)\n"
         "@given(st.integers(0, 2**60))\n"

@@ -35,7 +35,7 @@ from ninja_build import Build
 from shared import FailedError, digest_of, say, v8_tree
 
 #: The versions of V8 that v8snap is tested with as they are made here.
-TESTED = [["13", "6"]]
+TESTED = {"13.6"}
 #: Part of a prefix's name: another one where the way it is made has changed.
 RECIPE = "1"
 
@@ -57,7 +57,7 @@ def name_of(source: prepare.Source, used: compiler.Compiler, intl: str) -> str:
     flags = [units.ADDED_DEFINES, units.ADDED_FLAGS, prepare.LEFT_OUT, prepare.GYP_VARIABLES, prepare.CONFIGURE]
     made = [platform.machine(), icu_data.UNNEEDED.pattern, json.dumps(flags)]
     digest = digest_of([RECIPE, source.digest, used.name, intl, *made])
-    return f"{source.version()}-{digest[:12]}"
+    return f"{source.version}-{digest[:12]}"
 
 
 def build(options: argparse.Namespace) -> Path:
@@ -79,9 +79,9 @@ def build(options: argparse.Namespace) -> Path:
             say("it is made already")
             os.utime(prefix / v8_tree.MANIFEST)  # of several of one version the newest is taken
             return prefix
-        say(f"V8 {source.version()} with {used.name}")
-        if source.version().split(".")[:2] not in TESTED:
-            say(f"v8snap is tested with V8 {' and '.join(map('.'.join, TESTED))} from sources, not with this one")
+        say(f"V8 {source.version} with {used.name}")
+        if ".".join(source.version.split(".")[:2]) not in TESTED:
+            say(f"v8snap is tested with V8 {' and '.join(TESTED)} from sources, not with this one")
         programs = prepare.programs(work / "tools")
         tree = work / name
         prepare.place(source, tree)
@@ -90,7 +90,7 @@ def build(options: argparse.Namespace) -> Path:
         made.run()
         facts: dict[str, object] = {"source": source.names, "source_sha256": source.digest, "intl": options.intl}
         facts |= {"jobs": made.jobs, "compile_seconds": made.seconds, "resumed": made.resumed}
-        say(finish.finish(made, tree, prefix, used, source.version(), source.simdutf, facts))
+        say(finish.finish(made, tree, prefix, used, source.version, facts))
         if not options.keep:
             shutil.rmtree(tree, ignore_errors=True)
         return prefix

@@ -132,13 +132,11 @@ def licences_of(folder: Path) -> list[Path]:
     return found
 
 
-def gather_licences(build: Build, tree: Path, simdutf: Path | None, into: Path) -> None:
+def gather_licences(build: Build, tree: Path, into: Path) -> None:
     """V8's licences and those of all that is compiled into it."""
     into.mkdir(parents=True, exist_ok=True)
     v8 = tree / "deps" / "v8"
     works = {f"third_party-{name}": v8 / "third_party" / name for name in third_party(build)}
-    if simdutf is not None:
-        works["third_party-simdutf"] = simdutf
     if icu := variables_of(tree).get("icu_path"):
         works["icu"] = tree / str(icu)
     files = {path: f"v8-{path.name}" for path in v8.glob("LICENSE*")}
@@ -191,7 +189,6 @@ def finish(
     prefix: Path,
     compiler: Compiler,
     version: str,
-    simdutf: Path | None,
     facts: dict[str, object],
 ) -> str:
     """Make the prefix, check it, and put it into its place; what the check said."""
@@ -208,7 +205,7 @@ def finish(
     libraries = system_libraries(library)
     config = package_config(version, defines, libraries)
     (partial / "lib" / "pkgconfig" / "v8.pc").write_text(config)
-    gather_licences(build, tree, simdutf, partial / "licences")
+    gather_licences(build, tree, partial / "licences")
     say("snapshot round trip")
     options = {**options_of(tree), **given_to_gyp()}
     checked = check(partial, compiler, build.folder, bool(options.get("v8_enable_i18n_support")))

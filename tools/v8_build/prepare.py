@@ -9,6 +9,7 @@ import shutil
 import sys
 import tarfile
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import fetch
@@ -58,8 +59,9 @@ class Source:
     simdutf: Path | None = None
     icu: Path | None = None
 
+    @cached_property
     def version(self) -> str:
-        """V8's version, from its header."""
+        """V8's version, from its header, which takes a while to find in a tarball."""
         relative = "deps/v8/include/v8-version.h"
         if self.tree.is_dir():
             header = self.tree / relative
