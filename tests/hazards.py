@@ -4,7 +4,8 @@
     python tests/hazards.py WORDS    only the hazards with these words in their titles, and their cells
 
 They are in ``hazards.toml``. A program runs in a process of its own, with `v8snap`, `make` (a creator that ran a
-script) and `load` at hand. What it prints last is what happened; an exception is its name.
+script), `load` and `leave` (so many MiB until a limit of the process's) at hand. What it prints last is what happened;
+an exception is its name.
 """
 
 import json
@@ -33,7 +34,7 @@ WORKS = "works"
 GENERATED = {"misuse": "every method in every state", "corruption": "damaged, foreign and invented snapshots"}
 
 PRELUDE = """
-import gc, os, signal, sys, threading, time, warnings
+import contextlib, gc, os, resource, signal, sys, threading, time, warnings
 warnings.simplefilter("ignore")
 import v8snap
 from v8snap import *
@@ -50,6 +51,18 @@ def load(creator, look="1"):
             context = isolate.new_context()
             isolate.low_memory_notification()  # what is wrong in a heap may show only when V8 goes through all of it
             context.eval(look)
+
+@contextlib.contextmanager
+def leave(kind, mib):
+    with open("/proc/self/statm") as file:
+        pages = int(file.read().split()[0 if kind == "RLIMIT_AS" else 5])
+    before = resource.getrlimit(getattr(resource, kind))
+    most = pages * resource.getpagesize() + mib * 2**20
+    resource.setrlimit(getattr(resource, kind), (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(getattr(resource, kind), before)
 
 def main():
 {program}
