@@ -137,6 +137,29 @@ def test_handles_are_given_back(ctx):
     assert _v8._live_counts()["values"] == before
 
 
+def test_every_kind_of_native_object_is_counted():
+    """So that the fixture that asks after each test can fail."""
+    found = set()
+
+    def look():
+        found.update(kind for kind, count in _v8._live_counts().items() if count)
+
+    with SnapshotCreator():
+        look()
+    with Isolate() as isolate:
+        context = isolate.new_context()
+        context.globals["look"] = look
+        context.resolve = lambda specifier, importer: look() or "export {}"
+        view = memoryview(context.eval("new Uint8Array(8)"))
+        script = context.compile("1")
+        profile = isolate.cpu_profile()
+        with profile, pytest.raises(ZeroDivisionError):
+            context.globals["fail"] = lambda: 1 / 0
+            context.eval("import('a'); Promise.reject(1); try { fail() } catch (error) { look(); throw error }")
+        del view, script, profile
+    assert found == set(_v8._live_counts())
+
+
 def test_python_functions_that_javascript_dropped_are_given_back(ctx):
     class Callback:
         def __call__(self):

@@ -51,6 +51,12 @@ cdef extern from "v8snap/process.hpp" namespace "v8snap":
         long contexts
         long values
         long scripts
+        long views
+        long functions
+        long exceptions
+        long rejections
+        long imports
+        long profiles
 
     LiveCounts live_counts() noexcept
 

@@ -46,6 +46,12 @@ struct LiveCounts {
   long contexts;
   long values;
   long scripts;
+  long views;
+  long functions;
+  long exceptions;
+  long rejections;
+  long imports;
+  long profiles;
 };
 LiveCounts live_counts();
 

@@ -271,8 +271,12 @@ void in_thread(const std::function<void()>& function) {
 }
 
 bool nothing_lives() {
-  const v8snap::LiveCounts counts = v8snap::live_counts();
-  return counts.isolates + counts.creators + counts.contexts + counts.values + counts.scripts == 0;
+  const v8snap::LiveCounts live = v8snap::live_counts();
+  for (const long count : {live.isolates, live.creators, live.contexts, live.values, live.scripts, live.views,
+                           live.functions, live.exceptions, live.rejections, live.imports, live.profiles}) {
+    if (count != 0) return false;
+  }
+  return true;
 }
 
 }  // namespace host

@@ -104,6 +104,7 @@ class BufferViewImpl final : public BufferView {
   Py_ssize_t shape_;
   Py_ssize_t strides_;
   std::vector<char> copy_;
+  Counted<LiveKind::kView> counted_;
 };
 
 [[noreturn]] void throw_detached() { throw Error(ErrorCode::kConversion, "the ArrayBuffer is detached"); }

@@ -169,6 +169,7 @@ class CpuSampling {
 
   static constexpr size_t kNone = static_cast<size_t>(-1);
 
+  Counted<LiveKind::kProfile> counted_;
   const int interval_;
   const int64_t start_;
   int64_t end_ = 0;

@@ -9,13 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "live_counts.hpp"
 #include "v8_compat.hpp"
 
 namespace v8snap {
 
 class ContextImpl;
 class IsolateImpl;
-enum class LiveKind;
 
 // A native handle of something Python holds. Linked into its isolate, changed only under the isolate's lock.
 struct Slot {
@@ -54,6 +54,7 @@ struct PythonFunction {
   long id;
   FunctionKey key;  // its callable is borrowed: the isolate's `callables` owns it, under `id`
   v8::Global<v8::Function> function;
+  Counted<LiveKind::kFunction> counted{};
 };
 
 // A Python exception that went into JavaScript as an Error. `callables` owns it, under `id`: there the garbage
@@ -61,6 +62,7 @@ struct PythonFunction {
 struct ThrownException {
   long id;
   v8::Global<v8::Value> error;
+  Counted<LiveKind::kException> counted{};
 };
 
 // Counts the memory of ArrayBuffers, which V8's own limit leaves out, and gives none beyond a limit.
@@ -87,6 +89,7 @@ struct Rejection {
   v8::Global<v8::Context> context;
   v8::Global<v8::Promise> promise;
   v8::Global<v8::Message> message;
+  Counted<LiveKind::kRejection> counted{};
 };
 
 enum class ImportAttributes { kNone, kJson, kUnknown };
@@ -99,6 +102,7 @@ struct DynamicImport {
   v8::Global<v8::Promise::Resolver> resolver;
   v8::Global<v8::Value> referrer;
   v8::Global<v8::String> specifier;
+  Counted<LiveKind::kImport> counted{};
 };
 
 // The handles that a snapshot creator keeps until the blob is made.

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "handles.hpp"
+#include "live_counts.hpp"
 #include "memory.hpp"
 #include "python.hpp"
 #include "source_texts.hpp"
@@ -45,9 +46,6 @@ class CpuSampling;
 class RunScope;
 
 // ---------------------------------------------------------------- process
-
-enum class LiveKind { kIsolate = 0, kCreator, kContext, kValue, kScript };
-void count_live(LiveKind kind, long change);
 
 // Starts V8 if it isn't; kForked where it was started before a fork.
 void start_v8();

@@ -22,7 +22,7 @@ std::atomic<unsigned long> g_fork_generation{0};
 
 namespace {
 
-std::array<std::atomic<long>, 5> g_live{};
+std::array<std::atomic<long>, kLiveKinds> g_live{};
 
 std::atomic<unsigned long> g_python_main_thread{0};
 
@@ -99,7 +99,12 @@ unsigned long python_main_thread() { return g_python_main_thread; }
 
 void count_live(LiveKind kind, long change) { g_live[static_cast<size_t>(kind)] += change; }
 
-LiveCounts live_counts() { return {g_live[0], g_live[1], g_live[2], g_live[3], g_live[4]}; }
+LiveCounts live_counts() {
+  const auto of = [](LiveKind kind) { return g_live[static_cast<size_t>(kind)].load(); };
+  return {of(LiveKind::kIsolate),   of(LiveKind::kCreator), of(LiveKind::kContext),  of(LiveKind::kValue),
+          of(LiveKind::kScript),    of(LiveKind::kView),    of(LiveKind::kFunction), of(LiveKind::kException),
+          of(LiveKind::kRejection), of(LiveKind::kImport),  of(LiveKind::kProfile)};
+}
 
 const char* v8_version() { return v8::V8::GetVersion(); }
 
