@@ -5,6 +5,8 @@ import collections
 import collections.abc
 import datetime
 import gc
+import io
+import operator
 import struct
 import time
 import types
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import v8snap
-from v8snap import JSArrayBuffer, JSMap, JSSet, JSTypedArray
+from v8snap import Isolate, JSArrayBuffer, JSMap, JSSet, JSTypedArray, SnapshotCreator
 
 UTC = datetime.timezone.utc
 
@@ -88,6 +90,7 @@ def test_maps_are_mutable_mappings(ctx):
     assert ctx.eval("m.get('new')[0]") == 1
     assert js_map.size == 3
     assert js_map.to_py() == {None: v8snap.undefined, "new": [1], "more": 2}
+    assert js_map._ipython_key_completions_() == ["new", "more"]
     js_map.clear()
     assert (len(js_map), bool(js_map)) == (0, True)
 
@@ -103,11 +106,29 @@ def test_sets_are_mutable_sets(ctx):
         js_set.remove("nothing")
     assert (len(js_set), list(js_set), 2 in js_set) == (2, [1, 2], True)
     assert (js_set | {3}, js_set & {1}, js_set - {1}, {5} | js_set) == ({1, 2, 3}, {1}, {2}, {1, 2, 5})
-    assert js_set <= {1, 2, 3}
+    assert ({1, 7} & js_set, {1, 7} - js_set, {1, 7} ^ js_set, js_set ^ {1, 7}) == ({1}, {7}, {2, 7}, {2, 7})
+    assert (js_set | [3], [1] & js_set) == ({1, 2, 3}, {1})  # as collections.abc.Set has it
     assert js_set.isdisjoint({7})
     assert js_set.pop() in (1, 2)
     assert js_set == ctx.eval("s")
     assert ctx.eval("s.size") == 1
+    js_set.clear()
+    assert (len(js_set), bool(js_set), js_set._ipython_key_completions_()) == (0, True, [])
+
+
+def test_sets_are_compared_as_pythons_are(ctx):
+    js_set = ctx.eval("new Set([1, 2])")
+    for other in ({1, 2}, {1, 2, 3}, {1}, set(), {7}, {1: 0, 2: 0}.keys()):
+        mine = (js_set <= other, js_set < other, js_set >= other, js_set > other)
+        assert mine == ({1, 2} <= other, {1, 2} < other, {1, 2} >= other, {1, 2} > other)
+    for other in ([1, 2], 5, None):
+        with pytest.raises(TypeError, match="not supported"):
+            operator.lt(js_set, other)
+    for calculate in (operator.and_, operator.or_, operator.sub, operator.xor):
+        with pytest.raises(TypeError, match="unsupported operand"):
+            calculate(js_set, 5)
+        with pytest.raises(TypeError, match="unsupported operand"):
+            calculate(5, js_set)
 
 
 @pytest.mark.parametrize(("kind", "pop"), [("Map", "popitem"), ("Set", "pop")])
@@ -281,6 +302,20 @@ def test_resizable_buffers_are_copied(ctx):
     assert resizable is (int(v8snap.v8_version().split(".")[0]) >= 11)
     ctx.eval("b.resize?.(1)")
     assert view.tolist() == [1] * 8192
+
+
+def test_copies_are_not_written_to():
+    """A creator's memory ends with it, so that what Python sees is a copy: writing to that would be lost."""
+    with SnapshotCreator() as creator:
+        typed = creator.context.eval("globalThis.t = new Uint8Array([1, 2, 3]); t")
+        assert (memoryview(typed).readonly, typed.tobytes(), typed[1:]) == (True, b"\1\2\3", [2, 3])
+        with pytest.raises((BufferError, TypeError)):
+            io.BytesIO(b"xyz").readinto(typed)
+        assert creator.context.eval("t.join()") == "1,2,3"
+    with Isolate() as isolate:
+        typed = isolate.new_context().eval("globalThis.t = new Uint8Array([1, 2, 3]); t")
+        assert io.BytesIO(b"xyz").readinto(typed) == 3
+        assert typed.tobytes() == b"xyz"
 
 
 def test_detached_buffers(ctx):

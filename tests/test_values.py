@@ -222,6 +222,11 @@ def test_arrays_are_mutable_sequences(ctx):
     with pytest.raises(TypeError):
         array["a"]
     assert ctx.eval("[1,,3]")[1] is undefined
+    every_second = ctx.eval("globalThis.a = [0, 1, 2, 3, 4]; a")
+    every_second[::2] = "abc"
+    with pytest.raises(ValueError, match="extended slice"):
+        every_second[::2] = [1]
+    assert ctx.eval("a.join()") == "a,1,b,3,c"
 
 
 def test_functions(ctx):

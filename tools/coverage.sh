@@ -25,7 +25,9 @@ source =
 parallel = true
 data_file = $folder/data/coverage
 omit = */_build_config.py
-patch = subprocess
+patch =
+    subprocess
+    _exit
 [paths]
 v8snap =
     $top/v8snap
@@ -40,7 +42,7 @@ export PYTHONPATH=$top/tools COVERAGE_RCFILE=$folder/coveragerc
 # What these are about hinders coverage itself: full disks, folders that nobody may write to.
 unfit='disk or read_only'
 status=0
-(cd "$top" && python -P -m coverage run -m pytest -p patient_workers -q -k "not ($unfit)" "$@") || status=$?
+(cd "$top" && python -P -m coverage run -m pytest -p measured_tests -q -k "not ($unfit)" "$@") || status=$?
 
 cd "$top"
 # Processes that tests stopped left data behind: some that nobody can read, and some with lines of a file, but without

@@ -2,6 +2,8 @@
 
 _MutableMapping = collections.abc.MutableMapping
 _MutableSet = collections.abc.MutableSet
+_Set = collections.abc.Set
+_Iterable = collections.abc.Iterable
 
 cdef size_t _ALL = <size_t>-1
 
@@ -136,28 +138,28 @@ cdef class JSSet(JSObject):
         return f"<JSSet {self._label()}>"
 
     def __and__(self, other):
-        return set(self) & set(other)
+        return set(self) & set(other) if isinstance(other, _Iterable) else NotImplemented
 
     def __or__(self, other):
-        return set(self) | set(other)
+        return set(self) | set(other) if isinstance(other, _Iterable) else NotImplemented
 
     def __sub__(self, other):
-        return set(self) - set(other)
+        return set(self) - set(other) if isinstance(other, _Iterable) else NotImplemented
 
     def __xor__(self, other):
-        return set(self) ^ set(other)
+        return set(self) ^ set(other) if isinstance(other, _Iterable) else NotImplemented
 
     def __rand__(self, other):
-        return set(other) & set(self)
+        return set(other) & set(self) if isinstance(other, _Iterable) else NotImplemented
 
     def __ror__(self, other):
-        return set(other) | set(self)
+        return set(other) | set(self) if isinstance(other, _Iterable) else NotImplemented
 
     def __rsub__(self, other):
-        return set(other) - set(self)
+        return set(other) - set(self) if isinstance(other, _Iterable) else NotImplemented
 
     def __rxor__(self, other):
-        return set(other) ^ set(self)
+        return set(other) ^ set(self) if isinstance(other, _Iterable) else NotImplemented
 
     def __eq__(self, other):
         return JSValue.__eq__(self, other)
@@ -166,16 +168,16 @@ cdef class JSSet(JSObject):
         return JSValue.__hash__(self)
 
     def __le__(self, other):
-        return set(self) <= set(other)
+        return set(self) <= set(other) if isinstance(other, _Set) else NotImplemented
 
     def __lt__(self, other):
-        return set(self) < set(other)
+        return set(self) < set(other) if isinstance(other, _Set) else NotImplemented
 
     def __ge__(self, other):
-        return set(self) >= set(other)
+        return set(self) >= set(other) if isinstance(other, _Set) else NotImplemented
 
     def __gt__(self, other):
-        return set(self) > set(other)
+        return set(self) > set(other) if isinstance(other, _Set) else NotImplemented
 
     isdisjoint = _MutableSet.isdisjoint
     remove = _MutableSet.remove
