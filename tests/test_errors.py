@@ -1,5 +1,6 @@
 """Every code of the engine comes out as its class; facts are attributes."""
 
+import copy
 import pickle
 import re
 from pathlib import Path
@@ -163,9 +164,45 @@ def test_js_errors_pickle(ctx):
     )
 
 
-def test_errors_with_arguments_pickle():
-    again = pickle.loads(pickle.dumps(v8snap.SnapshotVersionError("1", "2")))
-    assert (again.found, again.expected) == ("1", "2")
+def test_causes_travel_with_the_error(ctx):
+    """As far as they are no objects of the isolate, which stays."""
+    with pytest.raises(v8snap.JSError) as caught:
+        ctx.eval("throw new Error('outer', {cause: new TypeError('inner', {cause: 'innermost'})})")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.message, again.cause.name, again.cause.message, again.cause.cause) == (
+        "outer",
+        "TypeError",
+        "inner",
+        "innermost",
+    )
+
+
+def every_error():
+    kinds = [getattr(v8snap, name) for name in v8snap.__all__]
+    kinds = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, v8snap.V8SnapError)]
+    assert len(kinds) > 20
+    for kind in kinds:
+        if kind is v8snap.SnapshotVersionError:
+            yield kind("1", "2")
+        elif kind is v8snap.ModuleResolveError:
+            yield kind("m.js", "main.js", "lib/m.js", "it is a folder")
+        elif kind is v8snap.SnapshotBuildCrashed:
+            yield kind("no memory", "create")
+        else:
+            yield kind("what happened")
+    for kind, fact in ((v8snap.UnserializableError, "paths"), (v8snap.ExternalReferenceError, "missing")):
+        error = kind("what happened")
+        setattr(error, fact, ("a", "b"))
+        yield error
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_every_error_goes_to_other_processes(copied):
+    """To a pool's workers, a Dask cluster: with all that it says."""
+    for error in every_error():
+        again = copied(error)
+        assert (type(again), again.args, str(again)) == (type(error), error.args, str(error))
+        assert vars(again) == vars(error)
 
 
 @pytest.mark.parametrize(

@@ -160,6 +160,18 @@ def test_many_timers(timed):
     assert (context.eval("n"), time.monotonic() - start < 10) == (20000, True)
 
 
+def test_cleared_timers_give_their_memory_back_before_they_would_be_due(timed):
+    context, _ = timed
+    source = "for (let i = 0; i < 1e4; i++) { const big = 'x'.repeat(10); clearTimeout(setTimeout(() => big, 1e8)) }"
+    context.eval(source)
+    gc.collect()
+    before = sum(1 for each in gc.get_objects() if type(each).__name__ == "_Timer")
+    assert before < 100
+    context.eval("setTimeout(() => {}, 1e8)")
+    context.eval(source)
+    assert sum(1 for each in gc.get_objects() if type(each).__name__ == "_Timer") < 100
+
+
 def test_what_waits_is_in_a_snapshot_and_starts_again():
     with SnapshotCreator() as sc:
         context = sc.new_context(host=["timers"])

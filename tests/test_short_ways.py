@@ -50,6 +50,10 @@ def test_what_goes_wrong_while_building(tmp_path):
         build(tmp_path / "none.js")
     with pytest.raises(TypeError):
         build({"a.js": "1"}, metadata={"a": object()})
+    with pytest.raises(TypeError, match=r"the source of 'a\.js' is a str, not bytes"):
+        build({"a.js": b"1"})
+    with pytest.raises(TypeError, match="external_references is a mapping"):
+        build({"a.js": "1"}, external_references="log")
 
 
 def test_scripts_are_compiled_once_and_run_anywhere(make_blob):

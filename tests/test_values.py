@@ -1,6 +1,8 @@
 """Values cross between the languages without loss."""
 
 import collections.abc
+import copy
+import pickle
 
 import pytest
 from hypothesis import given, settings
@@ -72,6 +74,8 @@ def test_undefined_is_one_false_thing():
     assert not undefined
     assert type(undefined)() is undefined
     assert repr(undefined) == "undefined"
+    for again in (copy.copy(undefined), copy.deepcopy([undefined])[0], pickle.loads(pickle.dumps(undefined))):
+        assert again is undefined
 
 
 @settings(max_examples=60, deadline=None)
