@@ -27,7 +27,8 @@ SECTIONS = {
     "matrix": (
         "Versions of V8 and Python",
         "The whole test suite, built against each Debian release's own V8 and on each Python; wheels have a V8 inside "
-        "that was made from sources (`tools/build_wheels --test --record`).",
+        "that was made from sources (`tools/build_wheels --test --record`). No package brings a free-threaded Python "
+        "to these systems.",
         "tools/matrix.sh --record",
     ),
     "tests": (
@@ -130,13 +131,20 @@ def record_build(prefix: Path) -> None:
 
 
 def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
-    """A line for each run, a column for each fact."""
-    columns = list(dict.fromkeys(fact for facts in runs.values() for fact in facts))
-    rows = [
-        ["", *columns],
-        *([name, *(_cell(facts.get(each, "")) for each in columns)] for name, facts in runs.items()),
-    ]
-    return [_row(rows[0]), "|---" * (len(columns) + 1) + "|", *map(_row, rows[1:])]
+    """A line for each run, a column for each fact; a table for all runs of the same facts."""
+    tables: dict[frozenset[str], dict[str, dict[str, Any]]] = {}
+    for name, facts in runs.items():
+        tables.setdefault(frozenset(facts), {})[name] = facts
+    lines: list[str] = []
+    for table in tables.values():
+        columns = [*(fact for fact in next(iter(table.values())) if fact != "date"), "date"]
+        lines += [
+            *([""] if lines else []),
+            _row(["", *(each.replace("_", " ") for each in columns)]),
+            "|---" * (len(columns) + 1) + "|",
+            *(_row([name, *(_cell(facts[each]) for each in columns)]) for name, facts in table.items()),
+        ]
+    return lines
 
 
 def _soak(runs: dict[str, dict[str, Any]]) -> list[str]:
