@@ -18,7 +18,7 @@ cdef class Isolate:
     external_references : mapping of str to callable, optional
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
-        Bytes. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
+        Bytes; 1 GiB and no limit for buffers if not given. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
         beside the heap don't count.
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout

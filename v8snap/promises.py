@@ -116,7 +116,7 @@ class _Call:
                 _v8._set_thread_deadline(None if self.end is None else self.end - time.monotonic())
                 try:
                     piece()
-                except (JSTimeoutError, JSTerminatedError, JSMemoryError) as error:
+                except STOPPED as error:
                     self.loop.call_soon_threadsafe(_fail, self.failed, error)
         finally:
             _v8._set_thread_deadline(None)
@@ -151,6 +151,9 @@ class _Call:
                 await asyncio.wait([self._running])
         self.over = True
 
+
+#: What stops JavaScript.
+STOPPED = (JSTimeoutError, JSTerminatedError, JSMemoryError)
 
 #: Seconds that JavaScript has in all to see that what it awaits was cancelled.
 GRACE = 1.0
@@ -212,6 +215,13 @@ class _Pump:
                 self._handle.cancel()
                 self._handle = None
 
+    def tell(self, error: BaseException) -> bool:
+        """All who wait that JavaScript was stopped, from any thread: V8 forgets all that it had queued then."""
+        waiting = list(self._waiting)
+        for future in waiting:
+            self.loop.call_soon_threadsafe(_fail, future, type(error)(*error.args))
+        return bool(waiting)
+
     def _turn(self) -> None:
         self._handle = None
         for future in [future for future, promise in self._waiting.items() if promise.closed]:
@@ -219,7 +229,12 @@ class _Pump:
         isolate = self._isolate()
         if isolate is None or isolate.closed or not self._waiting:
             return
-        working = is_free(isolate) and isolate.run_pending_tasks(wait=0)
+        try:
+            working = is_free(isolate) and isolate.run_pending_tasks(wait=0)
+        except STOPPED as error:
+            working = True
+            if not self.tell(error):
+                raise
         self._pause = self.LEAST_PAUSE if working else min(2 * self._pause, self.MOST_PAUSE)
         if self._waiting and self._handle is None:
             self._handle = self.loop.call_later(self._pause, self._turn)
@@ -233,6 +248,12 @@ def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
     if pump is None or pump.loop is not loop:
         pump = _pumps[isolate] = _Pump(isolate, loop)
     return pump
+
+
+def tell_waiters(isolate: Isolate, error: BaseException) -> bool:
+    """Have those who await promises of an isolate whose JavaScript was stopped raise it; whether there are some."""
+    pump = _pumps.get(isolate)
+    return pump is not None and pump.tell(error)
 
 
 async def ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
@@ -310,11 +331,11 @@ def _settle_soon(promise: JSPromise, call: _Call | None, task: asyncio.Future[An
     if promise.closed:
         _ = task.cancelled() or task.exception()  # so that asyncio knows it was looked at
     elif call is not None and not call.over:
-        call.run_soon(functools.partial(_settle, promise, task))
+        call.run_soon(functools.partial(_settle, promise, call, task))
     elif not is_free(promise._isolate):
-        _in_thread(task.get_loop(), _settle, promise, task)
+        _in_thread(task.get_loop(), _settle, promise, None, task)
     else:
-        _settle(promise, task)
+        _settle(promise, None, task)
         # Once nothing here has the promise any more: nobody may handle its rejection.
         task.get_loop().call_soon(_visit, promise._isolate)
 
@@ -324,7 +345,16 @@ def _visit(isolate: Isolate) -> None:
         isolate._visit()
 
 
-def _settle(promise: JSPromise, task: asyncio.Future[Any]) -> None:
+def _settle(promise: JSPromise, call: _Call | None, task: asyncio.Future[Any]) -> None:
+    """Outside a call there is none that would be told where JavaScript is stopped."""
+    try:
+        _settle_now(promise, task)
+    except STOPPED as error:
+        if call is not None or not tell_waiters(promise._isolate, error):
+            raise
+
+
+def _settle_now(promise: JSPromise, task: asyncio.Future[Any]) -> None:
     with contextlib.suppress(ClosedError):
         error: BaseException | None = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
@@ -351,7 +381,7 @@ async def call_async(context: Context, run: Callable[[], Any], timeout: float | 
         if call.failed.done():
             call.failed.result()
         raise JSTimeoutError("the script, or what it awaits, took longer than its timeout")
-    except (asyncio.CancelledError, JSTimeoutError, JSTerminatedError, JSMemoryError):
+    except (asyncio.CancelledError, *STOPPED):
         await call.stop()
         raise
     finally:

@@ -253,8 +253,8 @@ v8::Local<v8::ArrayBuffer> new_buffer(IsolateImpl& isolate, const char* data, si
 class FromBuffer {
  public:
   FromBuffer(ContextImpl& context, const Py_buffer& view)
-      : context_(context), view_(view), kind_(kind_of_format(view)), bytes_(static_cast<size_t>(view.len)) {
-    if (bytes_.size() > compat::kMostTypedArrayBytes) {
+      : context_(context), view_(view), kind_(kind_of_format(view)) {
+    if (static_cast<size_t>(view.len) > compat::kMostTypedArrayBytes) {
       throw Error(ErrorCode::kConversion, "the buffer is longer than a typed array can be");
     }
     constexpr Py_ssize_t kMostRows = Py_ssize_t{1} << 22;
@@ -263,6 +263,10 @@ class FromBuffer {
       rows = view.shape[i] > kMostRows ? kMostRows + 1 : rows * view.shape[i];
       if (rows > kMostRows) throw Error(ErrorCode::kConversion, "the buffer has too many rows, each an array");
     }
+    if (!context.isolate().allocator->has_room(static_cast<size_t>(view.len))) {
+      throw Error(ErrorCode::kMemory, "there is no memory for the buffer within the heap limit");
+    }
+    bytes_.resize(static_cast<size_t>(view.len));
     if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), const_cast<Py_buffer*>(&view), view.len, 'C'));
   }
 

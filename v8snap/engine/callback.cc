@@ -29,7 +29,7 @@ v8::Local<v8::String> message_from(v8::Isolate* isolate, const std::string& text
 
 // What an exception says, never failing.
 std::string text_of(PyObject* exception) {
-  PyRef said(PyObject_Str(exception));
+  PyRef said(exception == nullptr ? nullptr : PyObject_Str(exception));
   Py_ssize_t size = 0;
   const char* utf8 = said ? PyUnicode_AsUTF8AndSize(said.get(), &size) : nullptr;
   if (utf8 != nullptr) return {utf8, static_cast<size_t>(size)};
@@ -39,7 +39,8 @@ std::string text_of(PyObject* exception) {
 
 void forget_error(const v8::WeakCallbackInfo<ThrownException>& info) { info.GetParameter()->error.Reset(); }
 
-// What JavaScript threw, where that is what passes through Python now: it stays the same object.
+// What JavaScript threw, where that is what passes through Python now: it stays the same object. Not in another
+// context, which would get at what belongs to this one.
 v8::Local<v8::Value> thrown_before(ContextImpl& context, PyObject* exception) {
   IsolateImpl& isolate = context.isolate();
   if (PyObject_IsInstance(exception, proxy_hooks().js_error) != 1) return {};
@@ -47,8 +48,7 @@ v8::Local<v8::Value> thrown_before(ContextImpl& context, PyObject* exception) {
   Value* found = value ? proxy_hooks().find(value.get()) : nullptr;
   PyErr_Clear();
   auto* impl = static_cast<ValueImpl*>(found);
-  if (impl == nullptr || &impl->isolate() != &isolate || impl->closed()) return {};
-  if (&impl->context() != &context) isolate.contexts_mixed = true;
+  if (impl == nullptr || &impl->isolate() != &isolate || impl->closed() || &impl->context() != &context) return {};
   return impl->local();
 }
 
@@ -56,10 +56,18 @@ v8::Local<v8::Value> thrown_before(ContextImpl& context, PyObject* exception) {
 // there.
 v8::Local<v8::Value> new_error(ContextImpl& context, PyObject* exception) {
   v8::Isolate* isolate = context.isolate().v8;
-  const std::string text = text_of(exception);
+  std::string name_text = Py_TYPE(exception)->tp_name;
+  std::string text;
+  if (PyObject_IsInstance(exception, proxy_hooks().js_error) == 1) {  // of another context or isolate
+    name_text = text_of(PyRef(PyObject_GetAttrString(exception, "name")).get());
+    text = text_of(PyRef(PyObject_GetAttrString(exception, "message")).get());
+  } else {
+    text = text_of(exception);
+  }
+  PyErr_Clear();
   end_forked_child(context.isolate());
   v8::Local<v8::Value> error = v8::Exception::Error(message_from(isolate, text));
-  v8::Local<v8::String> name = message_from(isolate, Py_TYPE(exception)->tp_name);
+  v8::Local<v8::String> name = message_from(isolate, name_text);
   v8::TryCatch ignored(isolate);
   (void)error.As<v8::Object>()
       ->DefineOwnProperty(isolate->GetCurrentContext(), literal(isolate, "name"), name, v8::DontEnum)

@@ -30,6 +30,9 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
     if (isolate.creator_thread != self) {
       throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
     }
+  } else if (isolate.turn.owner() == self && isolate.in_python != nullptr && !isolate.in_python->is_around()) {
+    throw Error(ErrorCode::kWrongThread,
+                "this isolate is in the middle of JavaScript that another greenlet called, which has to end first");
   } else if (isolate.turn.owner() != self) {
     turn_.take(isolate.turn, self);
     if (isolate.closed()) throw Error(ErrorCode::kClosed, "this isolate is closed");
@@ -43,7 +46,7 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
   // From here on nothing throws: the destructor would not run.
   if (isolate.depth++ == 0) {
     if (isolate.limit_of != self) {
-      isolate.v8->SetStackLimit(javascript_stack_limit());
+      set_stack_limits(isolate.v8);
       isolate.limit_of = self;
       if (!isolate.is_creator) note_thread_data(isolate.v8);
     }

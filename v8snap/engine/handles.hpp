@@ -73,6 +73,8 @@ class BufferAllocator final : public v8::ArrayBuffer::Allocator {
   void* Allocate(size_t length) override;
   void* AllocateUninitialized(size_t length) override;
   void Free(void* data, size_t length) override;
+  // Whether that many bytes are within the limit.
+  bool has_room(size_t length) const { return limit_ == 0 || used_ + length <= limit_; }
   // Whether memory was refused since this was last asked.
   bool refused() { return refused_.exchange(false); }
 

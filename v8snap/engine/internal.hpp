@@ -44,6 +44,7 @@ class ContextImpl;
 class ValueImpl;
 class CpuSampling;
 class RunScope;
+class PythonScope;
 
 // ---------------------------------------------------------------- process
 
@@ -65,8 +66,8 @@ struct HeapRegistry {
 
 // ---------------------------------------------------------------- stack
 
-// Lowest address of this thread's stack that JavaScript may use, and that native recursion may use.
-uintptr_t javascript_stack_limit() noexcept;
+// Tells V8 how much of this thread's stack JavaScript may use, and what is called by it.
+void set_stack_limits(v8::Isolate* isolate) noexcept;
 // Throws kInternal (RecursionError) where little of this thread's stack is left.
 void check_native_stack();
 
@@ -143,7 +144,7 @@ class IsolateImpl final : public Isolate {
   int run_tasks();
   // Whether drain() has something to do.
   bool has_leftovers() const {
-    return any_released_.load(std::memory_order_acquire) || !dead_functions.empty() || !thrown.empty();
+    return any_released_.load(std::memory_order_acquire) || !dead_functions.empty() || !thrown.empty() || must_collect;
   }
   // Puts a callable or exception where Python's garbage collector sees it; forget() takes it away.
   void keep(long id, PyObject* object);
@@ -171,6 +172,7 @@ class IsolateImpl final : public Isolate {
   std::unique_ptr<compat::Creator> creator;
   bool over_heap_limit = false;  // noticed by the collector since it was last asked for
   bool short_of_memory = false;  // as of the last look
+  bool must_collect = false;     // before anything else runs: what JavaScript was stopped for may be garbage
   bool look_at_limits();         // whether the process's limits leave what the heap may want before the next look
   void check_limits();           // throws kMemory where they don't
   bool contexts_mixed = false;   // a creator's: one context may hold objects of another
@@ -185,7 +187,8 @@ class IsolateImpl final : public Isolate {
   std::vector<Rejection> rejections;                        // those that were handled after all are empty
   std::unordered_multimap<int, size_t> rejections_by_hash;  // places, by the promise's identity hash
   std::vector<std::unique_ptr<DynamicImport>> imports;
-  bool allocated = false;  // waits for a creator
+  std::vector<v8::Global<v8::Promise>> unsettled_modules;  // of a creator: promises of import() when it began to wait
+  bool allocated = false;                                  // waits for a creator
   bool is_creator = false;
   unsigned long creator_thread = 0;
   // What a creator that was dropped while its JavaScript ran left behind: the last Entry ends it.
@@ -200,6 +203,7 @@ class IsolateImpl final : public Isolate {
   int depth = 0;                      // entries by the owner
   ContextImpl* current = nullptr;
   RunScope* innermost = nullptr;  // null while it is calling Python
+  const PythonScope* in_python = nullptr;
 
   // Nested runs of JavaScript: changed by the thread whose turn it is.
   std::atomic<int> run_level{0};
@@ -428,21 +432,27 @@ class PythonScope {
       : isolate_(isolate),
         run_(std::exchange(isolate.innermost, nullptr)),
         gil_(run_ == nullptr),
-        had_gil_(run_ == nullptr || run_->has_gil()) {
+        had_gil_(run_ == nullptr || run_->has_gil()),
+        outer_(std::exchange(isolate.in_python, this)) {
     if (!had_gil_) run_->take_gil();
   }
   ~PythonScope() {
     end_forked_child(isolate_);
     isolate_.innermost = run_;
+    isolate_.in_python = outer_;
     if (!had_gil_ && !is_only_python_thread()) run_->let_go_of_gil();  // else until the watchdog's next look
   }
   PythonScope(const PythonScope&) = delete;
+  // Whether the calling function's frame lies below this one on the stack: not where a greenlet was switched away from.
+  bool is_around() const { return self_ == this && __builtin_frame_address(0) < static_cast<const void*>(this); }
 
  private:
+  const PythonScope* self_ = this;  // another greenlet's frames would lie over it
   IsolateImpl& isolate_;
   RunScope* const run_;
   const GilHold gil_;
   const bool had_gil_;
+  const PythonScope* const outer_;
 };
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.
@@ -486,6 +496,8 @@ void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0
 // gets `receiver` as its `this`. New reference.
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver = nullptr);
 ValueKind kind_of(v8::Local<v8::Value> value);
+// V8 10 and 11 reject some promises with what stands for a stop, which is no value: they die of its use.
+bool is_value(v8::Local<v8::Value> value);
 // As Array.isArray, also of a Proxy of an array; but false where that is revoked. Runs no JavaScript.
 bool is_array(v8::Local<v8::Value> value);
 // Of such a one. A Proxy's JavaScript may run, inside a RunScope; at most what an array can have.

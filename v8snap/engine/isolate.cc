@@ -1,6 +1,8 @@
 // Isolates: start, lock, handles, end.
 #include "v8snap/isolate.hpp"
 
+#include <cstring>
+
 #include "internal.hpp"
 #include "thread_data.hpp"
 
@@ -11,6 +13,13 @@ namespace {
 // V8 asks for more heap before it would die: it gets what one built-in function, which can't be interrupted, may still
 // want (an array at its longest takes 1 GiB, and is copied as it grows), and JavaScript is stopped after that.
 constexpr size_t kHeadroom = size_t{4} << 30;
+
+// Of an isolate without a limit; V8's own default depends on the machine.
+constexpr size_t kDefaultHeap = size_t{1} << 30;
+
+// The same. V8 ends the process where an array would grow beyond 134,217,725 elements: one that grows by half each time
+// has more than this when it has grown for the last time but one, and the collector looks at each such time.
+constexpr size_t kMostLargeObjects = size_t{448} << 20;
 
 // That scripts may bring into a creator; the texts of further ones go into V8's heap.
 constexpr size_t kMostNewTexts = 1024;
@@ -25,10 +34,21 @@ size_t near_heap_limit(void* data, size_t current, size_t initial) {
   return std::max(current, initial + kHeadroom);
 }
 
+// Bytes of arrays and strings too long for the rest of the heap.
+size_t large_objects(v8::Isolate* isolate) {
+  for (size_t i = 0; i < isolate->NumberOfHeapSpaces(); ++i) {
+    v8::HeapSpaceStatistics space;
+    if (isolate->GetHeapSpaceStatistics(&space, i) && std::strcmp(space.space_name(), "large_object_space") == 0) {
+      return space.space_used_size();
+    }
+  }
+  return 0;
+}
+
 // V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
 // heap is looked at after each collection too.
 bool within_heap_limit(const IsolateImpl& self) {
-  if (self.options.heap_limit == 0) return true;
+  if (self.options.heap_limit == 0) return large_objects(self.v8) <= kMostLargeObjects;
   v8::HeapStatistics statistics;
   self.v8->GetHeapStatistics(&statistics);
   // Texts of a blob are not the isolate's own memory.
@@ -101,7 +121,7 @@ void IsolateImpl::start(const IsolateOptions& wanted) {
   if (!options.texts.empty()) texts = std::make_unique<SourceTexts>(options.texts, 0);
   params.external_references = texts ? texts->references() : external_reference_table();
   if (options.blob != nullptr) params.snapshot_blob = &startup_data_;
-  if (options.heap_limit > 0) params.constraints.ConfigureDefaultsFromHeapSize(0, options.heap_limit);
+  params.constraints.ConfigureDefaultsFromHeapSize(0, options.heap_limit > 0 ? options.heap_limit : kDefaultHeap);
   {
     GilRelease nogil;
     v8 = v8::Isolate::New(params);
@@ -162,6 +182,7 @@ void IsolateImpl::reset_handles() {
   rejections.clear();
   rejections_by_hash.clear();
   imports.clear();
+  unsettled_modules.clear();
   for (auto& each : thrown) each->error.Reset();
 }
 
@@ -287,6 +308,10 @@ void IsolateImpl::release(Slot* slot) noexcept {
 }
 
 void IsolateImpl::drain() noexcept {
+  if (std::exchange(must_collect, false)) {
+    GilRelease nogil;
+    v8->LowMemoryNotification();
+  }
   std::vector<Slot*> slots;
   {
     std::lock_guard<std::mutex> lock(release_mutex_);

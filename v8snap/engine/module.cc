@@ -1,4 +1,6 @@
 // ES modules: compiled with all they import, linked, evaluated. A context has one module of a name.
+#include <chrono>
+
 #include "internal.hpp"
 
 namespace v8snap {
@@ -97,7 +99,13 @@ class Graph {
     }
     std::vector<size_t> order;
     std::vector<char> state(modules_.size());
-    if (root->IsGraphAsync()) check_promises();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
+    const auto left = [&]() -> double {
+      constexpr double kLeast = 1e-6;  // 0 would be no limit
+      const std::chrono::duration<double> seconds = end - std::chrono::steady_clock::now();
+      return timeout > 0 ? std::max(seconds.count(), kLeast) : 0;
+    };
+    if (root->IsGraphAsync()) secure_promises();
     const bool one_by_one = root->GetStatus() == v8::Module::kInstantiated && root->IsGraphAsync();
     if (!one_by_one || !order_of_evaluation(0, &state, &order)) order = {0};
     const bool outermost = context_.isolate().run_level == 0;
@@ -105,11 +113,12 @@ class Graph {
     {
       v8::Isolate::SuppressMicrotaskExecutionScope in_one_go(isolate_);
       for (size_t each : order) {
-        promise = run_js(context_, timeout, [&] { return modules_[each].module->Evaluate(local_); }).As<v8::Promise>();
+        v8::Local<v8::Module> module = modules_[each].module;
+        promise = run_js(context_, left(), [&] { return module->Evaluate(local_); }).As<v8::Promise>();
         if (promise->State() == v8::Promise::kRejected) break;
       }
     }
-    if (outermost) run_queued_js(context_, [this] { isolate_->PerformMicrotaskCheckpoint(); });
+    if (outermost) run_queued_js(context_, [this] { isolate_->PerformMicrotaskCheckpoint(); }, left());
     return promise;
   }
 
@@ -228,8 +237,8 @@ class Graph {
   }
 
   // V8 dies where top-level await can't make a promise of a promise: of a `constructor` or `Symbol.species` of
-  // JavaScript's own.
-  void check_promises() const {
+  // JavaScript's own. From here on both stay as they are.
+  void secure_promises() const {
     v8::Local<v8::Promise::Resolver> promise = run_js(context_, 0, [&] { return v8::Promise::Resolver::New(local_); });
     v8::Local<v8::Value> prototype = compat::prototype_of(promise), constructor, species;
     const auto own = [&](v8::Local<v8::Value> holder, v8::Local<v8::Name> name, const char* part,
@@ -254,6 +263,19 @@ class Graph {
       v8::Local<v8::Value> symbol;
       whole = symbols->Get(local_, 0).ToLocal(&symbol) && symbol->IsSymbol() &&
               own(constructor, symbol.As<v8::Name>(), "get", &species) && is_v8s(species);
+    }
+    if (whole) {
+      v8::PropertyDescriptor fixed(constructor, false);
+      fixed.set_configurable(false);
+      v8::PropertyDescriptor fixed_getter;
+      fixed_getter.set_configurable(false);
+      v8::Local<v8::Value> symbol;
+      whole =
+          prototype.As<v8::Object>()
+              ->DefineProperty(local_, literal(isolate_, "constructor"), fixed)
+              .FromMaybe(false) &&
+          symbols->Get(local_, 0).ToLocal(&symbol) &&
+          constructor.As<v8::Object>()->DefineProperty(local_, symbol.As<v8::Name>(), fixed_getter).FromMaybe(false);
     }
     if (!whole) {
       throw Error(ErrorCode::kSnapshot,
@@ -377,6 +399,10 @@ void settle_import(const v8::FunctionCallbackInfo<v8::Value>& info, bool fulfill
     return;
   }
   auto settled = resolver.As<v8::Promise::Resolver>();
+  if (!fulfilled && !is_value(info[0])) {
+    (void)settled->Reject(context, v8::Exception::Error(literal(isolate, "the module was stopped"))).FromMaybe(false);
+    return;
+  }
   (void)(fulfilled ? settled->Resolve(context, exports) : settled->Reject(context, info[0])).FromMaybe(false);
 }
 
@@ -401,12 +427,14 @@ void import_now(ContextImpl& context, const DynamicImport& import, v8::Local<v8:
   }
   if (done->State() == v8::Promise::kRejected) graph.forget_failed();
   v8::Local<v8::Array> settling = v8::Array::New(isolate, data, std::size(data));
+  const v8::TryCatch caught(isolate);
   v8::Local<v8::Function> fulfilled, rejected;
   v8::Local<v8::Promise> then;
   const bool waits = v8::Function::New(local, import_fulfilled, settling).ToLocal(&fulfilled) &&
                      v8::Function::New(local, import_rejected, settling).ToLocal(&rejected) &&
                      done->Then(local, fulfilled, rejected).ToLocal(&then);
   if (!waits) throw Error(ErrorCode::kInternal, "V8 can't wait for the module");
+  if (context.isolate().is_creator) context.isolate().unsettled_modules.emplace_back(isolate, done);
 }
 
 void reject_import(ContextImpl& context, v8::Local<v8::Promise::Resolver> resolver) {

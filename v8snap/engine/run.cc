@@ -55,8 +55,9 @@ Stop take_stop(IsolateImpl& isolate) {
     case StopReason::kTimeout:
       throw Error(ErrorCode::kTimeout, "JavaScript ran longer than its timeout");
     case StopReason::kMemory:
-      // What was allocated is garbage now; the next run would be stopped for it.
+      // What was allocated is garbage now, or once this call is over; the next run would be stopped for it.
       if (stop.over) {
+        isolate.must_collect = true;
         GilRelease nogil;
         isolate.v8->LowMemoryNotification();
       }

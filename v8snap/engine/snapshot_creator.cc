@@ -200,12 +200,22 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
       (void)run_what_waits(anchor);  // while Python's values are still there for it
     }
+    check_modules();
     quiesce();
     finish_contexts();
     // Nothing may run after that: what it makes of the built-ins was looked at.
     isolate_.reset_handles();
     ContextImpl anchor(isolate_, parts_->standard.Get(isolate_.v8));
     if (run_what_waits(anchor) != 0) throw_restless();
+  }
+
+  // In a blob V8 doesn't keep what continues a module.
+  void check_modules() const {
+    for (const auto& each : isolate_.unsettled_modules) {
+      if (each.Get(isolate_.v8)->State() == v8::Promise::kPending) {
+        throw Error(ErrorCode::kSnapshot, "a module that was imported by import() still waits at its top level");
+      }
+    }
   }
 
   void finish_contexts() {

@@ -33,7 +33,13 @@ Bounds stack_bounds() {
 #endif
 }
 
-Bounds usable_bounds() {
+// Where JavaScript has to end, and below that V8's own functions.
+struct Limits {
+  uintptr_t javascript = 0;
+  uintptr_t native = 0;
+};
+
+Limits usable() {
   // An unlimited stack is not all there when it is needed.
   constexpr uintptr_t kMost = 64u << 20;
   // What native code under JavaScript may take: V8's own runtime, Python in a callback.
@@ -41,21 +47,43 @@ Bounds usable_bounds() {
   constexpr uintptr_t kMostReserve = 1u << 20;
   Bounds bounds = stack_bounds();
   bounds.low = std::max(bounds.low, bounds.high - std::min(bounds.high, kMost));
-  bounds.low += std::clamp((bounds.high - bounds.low) / 4, kLeastReserve, kMostReserve);
-  return bounds;
+  const uintptr_t reserve = std::clamp((bounds.high - bounds.low) / 4, kLeastReserve, kMostReserve);
+  return {bounds.low + reserve, bounds.low + reserve / 2};
+}
+
+const Limits& limits() noexcept {
+  static thread_local Limits found;  // constants to begin with: no guard at each call
+  if (found.javascript == 0) found = usable();
+  return found;
+}
+
+// V8 has four limits side by side near an isolate's beginning: the real ones of JavaScript and of its own functions,
+// and those two as they are compared with, which an interrupt replaces. V8 sets all to the same, and ends the process
+// where a regular expression is compiled after JavaScript has used up all: its own functions may go further here. Where
+// the four aren't found, all stays as V8 has it.
+void lower_native_limit(v8::Isolate* isolate, const Limits& wanted) noexcept {
+  constexpr size_t kFirstWords = 64;
+  auto* words = reinterpret_cast<uintptr_t*>(isolate);
+  const auto is_limit = [&](size_t i) { return __atomic_load_n(words + i, __ATOMIC_RELAXED) == wanted.javascript; };
+  for (size_t i = 0; i + 3 < kFirstWords; ++i) {
+    if (!is_limit(i) || !is_limit(i + 1) || !is_limit(i + 2) || !is_limit(i + 3)) continue;
+    __atomic_store_n(words + i + 1, wanted.native, __ATOMIC_RELAXED);
+    uintptr_t expected = wanted.javascript;  // or an interrupt came between
+    __atomic_compare_exchange_n(words + i + 3, &expected, wanted.native, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return;
+  }
 }
 
 }  // namespace
 
-uintptr_t javascript_stack_limit() noexcept {
-  static thread_local uintptr_t low = 0;  // a constant to begin with: no guard at each call
-  if (low == 0) low = usable_bounds().low;
-  return low;
+void set_stack_limits(v8::Isolate* isolate) noexcept {
+  isolate->SetStackLimit(limits().javascript);
+  lower_native_limit(isolate, limits());
 }
 
 void check_native_stack() {
   constexpr uintptr_t kLeast = 32u << 10;
-  if (here() < javascript_stack_limit() + kLeast) {
+  if (here() < limits().javascript + kLeast) {
     PyErr_SetString(PyExc_RecursionError, "too little stack is left on this thread");
     throw PythonError();
   }

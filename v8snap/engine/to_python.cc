@@ -47,6 +47,7 @@ PyObject* primitive_to_python(v8::Isolate* isolate, v8::Local<v8::Value> value) 
   if (value->IsInt32()) return PyLong_FromLong(value.As<v8::Int32>()->Value());
   if (value->IsNumber()) return double_to_python(value.As<v8::Number>()->Value());
   if (value->IsString()) return string_to_python(isolate, value.As<v8::String>());
+  if (!value->IsBigInt()) return Py_NewRef(g_hooks.undefined);  // see is_value()
   return bigint_to_python(value.As<v8::BigInt>());
 }
 
@@ -75,6 +76,11 @@ PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* 
   PyObject* known = context.isolate().find_proxy(context, value, hash, receiver);
   if (known != nullptr) return Py_NewRef(known);
   return checked(g_hooks.make(context.owner(), new ValueImpl(context, value, hash, receiver), receiver)).release();
+}
+
+bool is_value(v8::Local<v8::Value> value) {
+  return value->IsNullOrUndefined() || value->IsBoolean() || value->IsNumber() || value->IsName() ||
+         value->IsBigInt() || value->IsObject();
 }
 
 ValueKind kind_of(v8::Local<v8::Value> value) {

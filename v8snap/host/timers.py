@@ -218,14 +218,24 @@ class Timers:
         try:
             self._fire(timer)
         except Exception as error:
+            stopped = isinstance(error, JSTimeoutError | JSTerminatedError | JSMemoryError)
             context = {"message": "an exception in a timer of JavaScript", "exception": error}
             if _running_loop() is loop:
                 loop.call_exception_handler(context)
+                if stopped:
+                    self._tell_waiters(error)
                 return
             with contextlib.suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(loop.call_exception_handler, context)
-            if isinstance(error, JSTimeoutError | JSTerminatedError | JSMemoryError):
+            if stopped:
                 raise  # for whoever waits for the call
+
+    def _tell_waiters(self, error: Exception) -> None:
+        from v8snap import promises
+
+        context = self._context()
+        if context is not None:
+            promises.tell_waiters(context.isolate, error)
 
     # ------------------------------------------------------------ on a loop's thread
 
