@@ -1,6 +1,7 @@
 """Hostile JavaScript reaches no Python object, and nothing of V8's but its own context, from whatever it is given."""
 
 import asyncio
+import contextlib
 import copy
 import datetime
 import functools
@@ -350,3 +351,67 @@ def test_what_only_looks_like_a_function_is_none(ctx, source):
     with pytest.raises((TypeError, v8snap.JSError)):
         thing()
     assert ctx.eval("1 + 1") == 2
+
+
+@pytest.mark.parametrize("thrown", ["new TypeError('x')", "{own: 1}", "function () {}", "Promise.reject(1)"])
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_errors_of_another_context_are_copies(ctx, thrown, asynchronous):
+    """Else whoever catches one could reach that context's prototypes."""
+    other = ctx.isolate.new_context()
+
+    def fails():
+        ctx.eval(f"throw {thrown if thrown[0] != '{' else '(' + thrown + ')'}")
+
+    async def fails_later():
+        fails()
+
+    other.globals["f"] = fails_later if asynchronous else fails
+    source = """(async () => {
+        try {
+            await f()
+        } catch (error) {
+            for (let each = error; each; each = Object.getPrototypeOf(each)) {
+                try { Object.defineProperty(each, "token", {set(v) { globalThis.stolen = v }}) } catch {}
+            }
+            return error instanceof Error
+        }
+    })()"""
+
+    async def caught():
+        return await other.eval(source)
+
+    assert asyncio.run(caught()) is True
+    ctx.eval("const o = {}; o.token = 'TOP SECRET'; [].token = 1; (() => 0).token = 1; new Error().token = 1")
+    assert other.eval("globalThis.stolen") is v8snap.undefined
+
+
+def test_an_error_of_another_context_keeps_its_name_and_passes_python_unchanged(ctx):
+    other = ctx.isolate.new_context()
+    other.globals["f"] = lambda: ctx.eval("throw new RangeError('too far')", name="far.js")
+    assert other.eval("try { f() } catch (error) { String(error) }") == "RangeError: too far"
+    with pytest.raises(v8snap.JSError) as caught:
+        other.eval("f()")
+    assert (caught.value.name, caught.value.message, caught.value.script_name) == ("RangeError", "too far", "far.js")
+
+
+IMPORTS_A_B = [0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 2, 7, 1, 1, 97, 1, 98, 0, 0]
+
+STOPPED_IN = {
+    "import()": "import({toString() { for (;;); }})",
+    "WebAssembly": (
+        f"WebAssembly.instantiate(new WebAssembly.Module(new Uint8Array({IMPORTS_A_B})), {{get a() {{ for (;;); }}}})"
+    ),
+    "a module": "import('m')",
+    "a module that waited": "import('n')",
+}
+
+
+@pytest.mark.parametrize("where", STOPPED_IN)
+def test_nobody_catches_what_stops_javascript(ctx, where):
+    """V8 10 and 11 reject promises with it, which is no value, and die of its use."""
+    ctx.resolve = {"m": "import 'waits'; for (;;);", "n": "await 0; for (;;);", "waits": "await 0"}
+    with pytest.raises(v8snap.JSTimeoutError):
+        ctx.eval(f"var p = {STOPPED_IN[where]}; p.catch(error => {{ globalThis.caught = error }})", timeout=0.2)
+    with contextlib.suppress(v8snap.JSTerminatedError):
+        ctx.eval("globalThis.p?.catch(error => { globalThis.caught = error }); 1")
+    assert ctx.eval("String(globalThis.caught)") in ("undefined", "Error: the module was stopped")

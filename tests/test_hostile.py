@@ -384,3 +384,30 @@ def test_a_callback_that_forks(child, use, ending, status):
     assert done.stdout.split() in ([str(status), "2"], ["1", "2"]), done.stderr
     if ending == "os._exit(5)":
         assert done.stdout.split() == ["5", "2"]
+
+
+def test_greenlets_that_switch_away_in_the_middle_of_javascript(child_ok):
+    """Their frames, and V8's, are copied from the stack: nothing may go through these until they are back."""
+    code = """
+        import greenlet, v8snap
+        isolate = v8snap.Isolate()
+        ctx = isolate.new_context()
+        main = greenlet.getcurrent()
+        ctx.globals["away"] = lambda: main.switch()
+        work = "let o = []; for (let i = 0; i < 20; i++) { o.push({i}); away() } o.length"
+        one = greenlet.greenlet(lambda: ctx.eval(work))
+        one.switch()
+        refused = 0
+        def deep(n):
+            return deep(n - 1) if n else ctx.eval("1")
+        while not one.dead:
+            for attempt in (isolate.low_memory_notification, lambda: ctx.eval("Array.from({length: 1e5})"),
+                            lambda: greenlet.greenlet(lambda: deep(50)).switch()):
+                try:
+                    attempt()
+                except v8snap.WrongThreadError:
+                    refused += 1
+            result = one.switch()
+        print(refused, result, ctx.eval("40 + 2"))
+    """
+    assert child_ok(code).split() == ["60", "20", "42"]

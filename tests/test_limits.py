@@ -324,3 +324,75 @@ def test_every_timeout_is_checked_alike(ctx, wrong):
 def test_any_number_is_a_timeout(ctx):
     for number in (5, 5.0, True, Fraction(9, 2), Decimal("4.5"), numpy.float32(3), float("inf")):
         assert ctx.eval("1 + 1", timeout=number) == 2
+
+
+GROWING = [
+    "const a = []; for (;;) a.push(1)",
+    "const a = []; for (;;) a.push(1.5)",
+    "const a = []; for (let i = 0;; i++) a[i] = i",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", GROWING)
+@pytest.mark.parametrize("creator", [False, True])
+def test_an_array_that_grows_without_end_where_no_limit_is_set(child_ok, source, creator):
+    """V8 dies where it would pass its longest."""
+    code = f"""
+        import v8snap
+        owner = v8snap.{"SnapshotCreator" if creator else "Isolate"}()
+        ctx = owner.new_context()
+        try:
+            ctx.eval({source!r})
+        except v8snap.JSMemoryError:
+            print(ctx.eval("1 + 1"))
+    """
+    assert child_ok(code) == "2\n"
+
+
+def test_the_call_after_one_that_took_too_much_memory():
+    context = v8snap.Isolate(heap_limit=64 * 2**20).new_context()
+    with pytest.raises(v8snap.JSMemoryError):
+        context.eval(r"'\u00df'.repeat(2**28).toLocaleUpperCase('de').length")
+    assert context.eval("1 + 1") == 2
+
+
+def test_a_buffer_beyond_the_limit_is_not_copied_first(child_ok):
+    code = """
+        import resource, numpy, v8snap
+        context = v8snap.Isolate(heap_limit=64 * 2**20).new_context()
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        try:
+            context.to_js(numpy.broadcast_to(numpy.uint8(1), (3 * 2**29,)))
+        except v8snap.JSMemoryError:
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 2**10)
+    """
+    assert child_ok(code) == "True\n"
+
+
+EXPRESSIONS = {
+    "/(a|b)+c/.test('x')": False,
+    r"/^(?:[a-z0-9]+(?:\.[a-z0-9]+)*)@(?:[a-z]+\.)+[a-z]{2,}$/i.test('a@b.cd')": True,
+    r"/(?<year>\d{4})-(?<month>\d\d)/u.exec('2024-10').groups.year": "2024",
+    "new RegExp('('.repeat(50) + 'a' + ')'.repeat(50)).test('a')": True,
+    r"'x, y'.replace(/\s*,\s*/g, ';')": "x;y",
+}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("kilobytes", [256, 512, 8192])
+def test_regular_expressions_where_javascript_used_up_its_stack(child_ok, expression, kilobytes):
+    """V8 dies where it has none left to compile them, as in the handler of a stack overflow."""
+    source = f"(function f() {{ try {{ return f() }} catch {{ return {expression} }} }})()"
+    code = f"""
+        import threading, v8snap
+        threading.stack_size({kilobytes} * 1024)
+        def work():
+            for owner in (v8snap.Isolate(), v8snap.SnapshotCreator()):
+                context = owner.new_context()
+                print(repr(context.eval({source!r})))
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    """
+    assert child_ok(code).splitlines() == [repr(EXPRESSIONS[expression])] * 2

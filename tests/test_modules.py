@@ -1,6 +1,7 @@
 """ES modules: linked, evaluated, once in a context, and in snapshots."""
 
 import re
+import time
 
 import pytest
 
@@ -253,3 +254,66 @@ def test_a_context_that_its_resolve_function_closes(child_ok, kind):
         print("end")
     """
     assert child_ok(code) == "closed closed end\n"
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"m": "await 0; for (;;);"},
+        {"m": "import 'waits'; for (;;);", "waits": "await 0"},
+        {"m": "import 'a'; import 'b'; for (;;);", "a": "await 0", "b": "let n = 0; while (n < 1e7) n++"},
+    ],
+)
+@pytest.mark.parametrize("creator", [False, True])
+def test_a_timeout_is_for_all_of_a_module_graph(modules, creator):
+    """Also for what goes on after its first top-level await."""
+    begun = time.monotonic()
+    with v8snap.SnapshotCreator() if creator else Isolate() as owner, pytest.raises(v8snap.JSTimeoutError):
+        if creator:
+            owner.add_module("m", modules["m"], resolve=modules, timeout=0.4)
+        else:
+            owner.new_context().import_module("m", resolve=modules, timeout=0.4)
+    assert time.monotonic() - begun < 4
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        {"m": "import 't'; await 0", "t": "await 0; Promise.prototype.constructor = 5"},
+        {"m": "import 'evil'; import 't'", "t": "await 0", "evil": "delete Promise[Symbol.species]"},
+        {
+            "m": "import 'evil'; import 't'",
+            "t": "await 0",
+            "evil": "Object.defineProperty(Promise.prototype, 'constructor', {get() { throw 1 }})",
+        },
+    ],
+)
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_promises_can_not_be_replaced_in_the_middle_of_top_level_await(ctx, modules, dynamic):
+    """V8 dies of it."""
+    ctx.resolve = modules
+    if dynamic:
+        promise = ctx.eval("import('m')")
+        assert promise.state == "rejected"
+        with pytest.raises(v8snap.JSError, match="TypeError"):
+            promise.result()
+    else:
+        with pytest.raises(v8snap.JSError, match="TypeError"):
+            ctx.import_module("m")
+    assert ctx.eval("Promise.resolve(1).constructor === Promise")
+
+
+def test_a_module_that_still_waits_is_not_in_a_snapshot():
+    """V8 would forget what continues it."""
+    source = "await new Promise(resolve => { globalThis.go = resolve }); globalThis.after = 1"
+    for settled in (False, True):
+        creator = SnapshotCreator()
+        creator.context.resolve = {"m": source}
+        creator.context.eval("globalThis.p = import('m'); 1")
+        if settled:
+            creator.context.eval("go()")
+            with Isolate(creator.create_blob()) as isolate:
+                assert isolate.new_context().eval("after") == 1
+        else:
+            with pytest.raises(v8snap.SnapshotError, match="still waits at its top level"):
+                creator.create_blob()

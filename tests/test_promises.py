@@ -461,3 +461,31 @@ def test_many_rejections_handled_late_take_no_long(ctx, unhandled):
         timeout=10,
     )
     assert unhandled == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(async () => { await slow(); for (;;); })()",
+        "new Promise(() => setTimeout(() => { for (;;); }, 20))",
+        "(async function* () { await slow(); for (;;); })().next()",
+    ],
+)
+def test_whoever_awaits_is_told_that_javascript_was_stopped(run, source):
+    """By the isolate's own time limit, in what went on later: nobody else would ever settle the promise."""
+
+    async def slow():
+        await asyncio.sleep(0.02)
+
+    async def main(ctx):
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # what a timer throws goes there, too
+        ctx.globals["slow"] = slow
+        with pytest.raises(v8snap.JSTimeoutError):
+            await asyncio.wait_for(as_future(ctx.eval(source)), 20)
+        return await ctx.eval("(async () => { await slow(); return 42 })()")
+
+    async def as_future(promise):
+        return await promise
+
+    with Isolate(timeout=0.2) as isolate:
+        assert run(main(isolate.new_context(host=["timers"]))) == 42

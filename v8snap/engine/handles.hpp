@@ -107,6 +107,22 @@ struct DynamicImport {
   Counted<LiveKind::kImport> counted{};
 };
 
+// A module graph that is evaluated part by part.
+struct Evaluation {
+  struct Part {
+    v8::Global<v8::Module> module;
+    std::vector<size_t> needs;        // places of other parts
+    v8::Global<v8::Promise> promise;  // empty until it begins
+    bool awaited = false;
+  };
+
+  ContextImpl* owner;
+  v8::Global<v8::Context> context;
+  v8::Global<v8::Promise::Resolver> result;
+  std::vector<Part> parts;  // in the language's order: the root comes last
+  Counted<LiveKind::kImport> counted{};
+};
+
 // The handles that a snapshot creator keeps until the blob is made.
 struct CreatorParts {
   struct Datum {

@@ -187,6 +187,8 @@ class IsolateImpl final : public Isolate {
   std::vector<Rejection> rejections;                        // those that were handled after all are empty
   std::unordered_multimap<int, size_t> rejections_by_hash;  // places, by the promise's identity hash
   std::vector<std::unique_ptr<DynamicImport>> imports;
+  std::map<int, std::unique_ptr<Evaluation>> evaluations;  // that go on
+  int next_evaluation = 1;
   std::vector<v8::Global<v8::Promise>> unsettled_modules;  // of a creator: promises of import() when it began to wait
   bool allocated = false;                                  // waits for a creator
   bool is_creator = false;
@@ -496,7 +498,7 @@ void run_queued_js(ContextImpl& context, Function&& function, double timeout = 0
 // gets `receiver` as its `this`. New reference.
 PyObject* to_python(ContextImpl& context, v8::Local<v8::Value> value, PyObject* receiver = nullptr);
 ValueKind kind_of(v8::Local<v8::Value> value);
-// V8 10 and 11 reject some promises with what stands for a stop, which is no value: they die of its use.
+// False for what stands for a stop, with which V8 10 and 11 reject some promises: see compat::forget_reason().
 bool is_value(v8::Local<v8::Value> value);
 // As Array.isArray, also of a Proxy of an array; but false where that is revoked. Runs no JavaScript.
 bool is_array(v8::Local<v8::Value> value);
@@ -557,7 +559,10 @@ void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> modul
 v8::MaybeLocal<v8::Promise> import_dynamically(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
                                                v8::Local<v8::Value> referrer, v8::Local<v8::String> specifier,
                                                v8::Local<v8::FixedArray> attributes);
+// Inside a run. The promise of the last part; empty where JavaScript was stopped.
+v8::MaybeLocal<v8::Value> begin_evaluation(ContextImpl& context, std::vector<Evaluation::Part> parts);
 // Native functions that modules in a heap refer to.
+void continue_evaluation(const v8::FunctionCallbackInfo<v8::Value>& info);
 void import_fulfilled(const v8::FunctionCallbackInfo<v8::Value>& info);
 void import_rejected(const v8::FunctionCallbackInfo<v8::Value>& info);
 v8::MaybeLocal<v8::Value> settle_json_module(v8::Local<v8::Context> context, v8::Local<v8::Module> module);

@@ -183,6 +183,7 @@ void IsolateImpl::reset_handles() {
   rejections_by_hash.clear();
   imports.clear();
   unsettled_modules.clear();
+  evaluations.clear();
   for (auto& each : thrown) each->error.Reset();
 }
 
@@ -375,6 +376,9 @@ std::vector<v8::Local<v8::Context>> IsolateImpl::open_contexts() const {
 }
 
 void IsolateImpl::close_slots(ContextImpl* of_context) {
+  for (auto each = evaluations.begin(); each != evaluations.end();) {
+    each = each->second->owner == of_context ? evaluations.erase(each) : std::next(each);
+  }
   for (Slot* slot = slots_; slot != nullptr; slot = slot->next) {
     if (slot->closed || (of_context != nullptr && slot->context != of_context)) continue;
     slot->reset();

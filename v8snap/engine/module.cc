@@ -106,17 +106,15 @@ class Graph {
       return timeout > 0 ? std::max(seconds.count(), kLeast) : 0;
     };
     if (root->IsGraphAsync()) secure_promises();
-    const bool one_by_one = root->GetStatus() == v8::Module::kInstantiated && root->IsGraphAsync();
-    if (!one_by_one || !order_of_evaluation(0, &state, &order)) order = {0};
+    bool by_parts = root->GetStatus() == v8::Module::kInstantiated && root->IsGraphAsync();
+    by_parts = by_parts && order_of_evaluation(0, &state, &order);
     const bool outermost = context_.isolate().run_level == 0;
     v8::Local<v8::Promise> promise;
     {
       v8::Isolate::SuppressMicrotaskExecutionScope in_one_go(isolate_);
-      for (size_t each : order) {
-        v8::Local<v8::Module> module = modules_[each].module;
-        promise = run_js(context_, left(), [&] { return module->Evaluate(local_); }).As<v8::Promise>();
-        if (promise->State() == v8::Promise::kRejected) break;
-      }
+      promise = run_js(context_, left(), [&] {
+                  return by_parts ? begin_evaluation(context_, parts_in(order)) : root->Evaluate(local_);
+                }).As<v8::Promise>();
     }
     if (outermost) run_queued_js(context_, [this] { isolate_->PerformMicrotaskCheckpoint(); }, left());
     return promise;
@@ -220,8 +218,7 @@ class Graph {
     return {PyRef::borrow(name), PyRef::borrow(source)};
   }
 
-  // V8 dies of a stop that comes between the modules of a graph with top-level await. So each is evaluated by itself,
-  // in the language's order. False where there is a cycle, in which that order is V8's alone.
+  // For evaluation.cc. False where there is a cycle, in which the order is V8's alone.
   bool order_of_evaluation(size_t index, std::vector<char>* state, std::vector<size_t>* order) const {
     check_native_stack();
     constexpr char kOpen = 1, kDone = 2;
@@ -234,6 +231,21 @@ class Graph {
     (*state)[index] = kDone;
     if (modules_[index].module->GetStatus() == v8::Module::kInstantiated) order->push_back(index);
     return true;
+  }
+
+  std::vector<Evaluation::Part> parts_in(const std::vector<size_t>& order) const {
+    constexpr size_t kNone = SIZE_MAX;
+    std::vector<size_t> places(modules_.size(), kNone);
+    std::vector<Evaluation::Part> parts;
+    for (size_t index : order) {
+      std::vector<size_t> needs;
+      for (size_t each : modules_[index].in_order) {
+        if (places[each] != kNone) needs.push_back(places[each]);
+      }
+      places[index] = parts.size();
+      parts.push_back({{isolate_, modules_[index].module}, std::move(needs), {}});
+    }
+    return parts;
   }
 
   // V8 dies where top-level await can't make a promise of a promise: of a `constructor` or `Symbol.species` of

@@ -206,6 +206,7 @@ const intptr_t* external_reference_table() {
         reinterpret_cast<intptr_t>(&import_rejected),
         reinterpret_cast<intptr_t>(&settle_json_module),
         compat::module_namespace_getter(),
+        reinterpret_cast<intptr_t>(&continue_evaluation),
     };
     std::copy_if(std::begin(own), std::end(own), references.begin(), [](intptr_t address) { return address != 0; });
     return references;

@@ -10,7 +10,8 @@ void IsolateImpl::note_rejection(v8::PromiseRejectMessage message) {
   auto& self = *static_cast<IsolateImpl*>(isolate->GetData(0));
   const int hash = promise->GetIdentityHash();
   if (message.GetEvent() == v8::kPromiseRejectWithNoHandler && !is_value(message.GetValue())) {
-    isolate->TerminateExecution();  // V8 took the stop for an error: nobody may see that one
+    compat::forget_reason(isolate, promise, message.GetValue());
+    isolate->TerminateExecution();  // V8 took the stop for an error
   } else if (message.GetEvent() == v8::kPromiseRejectWithNoHandler) {
     v8::Local<v8::Context> context = promise->GetCreationContext().FromMaybe(isolate->GetCurrentContext());
     v8::Local<v8::Message> thrown = v8::Exception::CreateMessage(isolate, message.GetValue());

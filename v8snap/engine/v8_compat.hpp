@@ -5,6 +5,7 @@
 #include <v8-profiler.h>
 #include <v8.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -152,6 +153,20 @@ inline bool is_float16_array(v8::Local<v8::Value> value) {
 #else
   (void)value;
   return false;
+#endif
+}
+
+// V8 10 and 11 reject some promises with what stands for a stop, which is no value: they die of its use. Such a promise
+// has `undefined` for a reason instead, which needs no write barrier: it isn't on the collected heap.
+inline void forget_reason(v8::Isolate* isolate, v8::Local<v8::Promise> promise, v8::Local<v8::Value> reason) {
+#if V8_MAJOR_VERSION < 12 && !defined(V8_COMPRESS_POINTERS)
+  using v8::internal::Address;
+  constexpr size_t kFields = 5;
+  const auto tagged = [](auto local) { return *reinterpret_cast<const Address*>(*local); };
+  auto* fields = reinterpret_cast<Address*>(tagged(promise) - v8::internal::kHeapObjectTag);
+  std::replace(fields, fields + kFields, tagged(reason), tagged(v8::Undefined(isolate)));
+#else
+  (void)isolate, (void)promise, (void)reason;
 #endif
 }
 
