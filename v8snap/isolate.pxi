@@ -18,8 +18,8 @@ cdef class Isolate:
     external_references : mapping of str to callable, optional
         The Python callables that the snapshot refers to by name. More names than it needs do no harm.
     heap_limit : int, optional
-        Bytes; 1 GiB and no limit for buffers if not given. JavaScript that reaches it is stopped with `JSMemoryError`. Texts of scripts that are in the snapshot
-        beside the heap don't count.
+        Bytes, those of buffers among them; if not given 1 GiB, and any number of buffers. JavaScript that reaches it is
+        stopped with `JSMemoryError`. Texts of scripts that are in the snapshot beside the heap don't count.
     timeout : float, optional
         Seconds after which JavaScript is stopped with `JSTimeoutError`: for each call from Python that has no timeout
         of its own, together with all that it calls.
