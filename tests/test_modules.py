@@ -317,3 +317,33 @@ def test_a_module_that_still_waits_is_not_in_a_snapshot():
         else:
             with pytest.raises(v8snap.SnapshotError, match="still waits at its top level"):
                 creator.create_blob()
+
+
+@pytest.mark.parametrize("what", ["ctx.close", "os.fork", "ctx.isolate.terminate", "gc.collect"])
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_what_a_module_does_to_its_context_while_others_wait_for_it(child_ok, what, dynamic):
+    code = f"""
+        import gc, os, v8snap
+        isolate = v8snap.Isolate()
+        ctx = isolate.new_context()
+        def act():
+            if {what}() == 0 and "fork" in {what!r}:
+                os._exit(0)
+        ctx.globals["act"] = act
+        ctx.resolve = {{
+            "m": "import 'b'; act(); await 0; act()",
+            "b": "import 'a'; act(); await 0; act()",
+            "a": "await 0; act()",
+        }}
+        try:
+            print("module", ctx.eval("import('m')") if {dynamic} else ctx.import_module("m"))
+        except v8snap.V8SnapError as error:
+            print("error", type(error).__name__)
+        gc.collect()
+        isolate.low_memory_notification()
+        print(isolate.new_context().eval("40 + 2"))
+        isolate.close()
+        gc.collect()
+        assert not any(v8snap._v8._live_counts().values()), v8snap._v8._live_counts()
+    """
+    assert child_ok(code).split()[-1] == "42"

@@ -61,7 +61,8 @@ bool wait(v8::Local<v8::Context> context, Evaluation& evaluation, int id) {
 bool go_on(IsolateImpl& isolate, int id) {
   const auto known = isolate.evaluations.find(id);
   if (known == isolate.evaluations.end()) return true;
-  Evaluation& evaluation = *known->second;
+  const std::shared_ptr<Evaluation> kept = known->second;  // what runs may close its context
+  Evaluation& evaluation = *kept;
   v8::Local<v8::Context> context = evaluation.context.Get(isolate.v8);
   v8::Context::Scope scope(context);
   v8::Local<v8::Promise> decides;
@@ -81,7 +82,7 @@ v8::MaybeLocal<v8::Value> begin_evaluation(ContextImpl& context, std::vector<Eva
   if (!v8::Promise::Resolver::New(local).ToLocal(&result)) return {};
   const int id = isolate.next_evaluation++;
   isolate.evaluations[id] =
-      std::make_unique<Evaluation>(Evaluation{&context, {isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
+      std::make_shared<Evaluation>(Evaluation{&context, {isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
   if (!go_on(isolate, id)) return {};
   return result->GetPromise();
 }

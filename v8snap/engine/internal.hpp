@@ -187,7 +187,7 @@ class IsolateImpl final : public Isolate {
   std::vector<Rejection> rejections;                        // those that were handled after all are empty
   std::unordered_multimap<int, size_t> rejections_by_hash;  // places, by the promise's identity hash
   std::vector<std::unique_ptr<DynamicImport>> imports;
-  std::map<int, std::unique_ptr<Evaluation>> evaluations;  // that go on
+  std::map<int, std::shared_ptr<Evaluation>> evaluations;  // that go on
   int next_evaluation = 1;
   std::vector<v8::Global<v8::Promise>> unsettled_modules;  // of a creator: promises of import() when it began to wait
   bool allocated = false;                                  // waits for a creator

@@ -90,6 +90,7 @@ IsolateImpl::~IsolateImpl() {
   (void)creator.release();
   new auto(std::move(functions));
   new auto(std::move(thrown));
+  new auto(std::move(evaluations));
 }
 
 // ---------------------------------------------------------------- start and end
