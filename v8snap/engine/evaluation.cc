@@ -1,6 +1,6 @@
 // Evaluation of module graphs with top-level await. V8 dies of a stop, such as a timeout's, where it evaluates a module
 // that waited for another one: so each is evaluated from here once all are done that it needs.
-#include "internal.hpp"
+#include "module.hpp"
 
 namespace v8snap {
 

@@ -551,22 +551,6 @@ PyRef exception_behind(IsolateImpl& isolate, v8::Local<v8::Value> error);
 // The error that a Python exception is to JavaScript: the same one that it came from, if it did.
 v8::Local<v8::Value> error_for_exception(ContextImpl& context, PyObject* exception);
 
-// ---------------------------------------------------------------- modules
-
-// V8's HostInitializeImportMetaObjectCallback: `import.meta.url` is the module's name, also out of a snapshot.
-void set_import_meta(v8::Local<v8::Context> context, v8::Local<v8::Module> module, v8::Local<v8::Object> meta);
-// V8's HostImportModuleDynamicallyCallback: the module is found and loaded in a microtask.
-v8::MaybeLocal<v8::Promise> import_dynamically(v8::Local<v8::Context> context, v8::Local<v8::Data> options,
-                                               v8::Local<v8::Value> referrer, v8::Local<v8::String> specifier,
-                                               v8::Local<v8::FixedArray> attributes);
-// Inside a run. The promise of the last part; empty where JavaScript was stopped.
-v8::MaybeLocal<v8::Value> begin_evaluation(ContextImpl& context, std::vector<Evaluation::Part> parts);
-// Native functions that modules in a heap refer to.
-void continue_evaluation(const v8::FunctionCallbackInfo<v8::Value>& info);
-void import_fulfilled(const v8::FunctionCallbackInfo<v8::Value>& info);
-void import_rejected(const v8::FunctionCallbackInfo<v8::Value>& info);
-v8::MaybeLocal<v8::Value> settle_json_module(v8::Local<v8::Context> context, v8::Local<v8::Module> module);
-
 // ---------------------------------------------------------------- creators
 
 // Throws kUnserializable; `paths` is a list of str.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "internal.hpp"
+#include "module.hpp"
 #include "thread_data.hpp"
 
 namespace v8snap {

@@ -1,7 +1,7 @@
 // ES modules: compiled with all they import, linked, evaluated. A context has one module of a name.
-#include <chrono>
+#include "module.hpp"
 
-#include "internal.hpp"
+#include <chrono>
 
 namespace v8snap {
 

@@ -15,6 +15,7 @@
 #include <map>
 
 #include "internal.hpp"
+#include "module.hpp"
 
 namespace v8snap {
 
