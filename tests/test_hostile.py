@@ -411,3 +411,26 @@ def test_greenlets_that_switch_away_in_the_middle_of_javascript(child_ok):
         print(refused, result, ctx.eval("40 + 2"))
     """
     assert child_ok(code).split() == ["60", "20", "42"]
+
+
+@pytest.mark.parametrize("kind", ["Isolate", "SnapshotCreator"])
+def test_greenlets_that_switch_away_while_a_module_is_looked_for(child_ok, kind):
+    code = f"""
+        import greenlet, v8snap
+        owner = v8snap.{kind}()
+        ctx = owner.new_context()
+        main = greenlet.getcurrent()
+        def resolve(specifier, importer):
+            if specifier == "m":
+                return "export * from 'n'"
+            main.switch()
+            return "export const n = 1"
+        one = greenlet.greenlet(lambda: ctx.import_module("m", resolve=resolve))
+        one.switch()
+        try:
+            ctx.eval("1")
+        except v8snap.WrongThreadError:
+            print("refused")
+        print(one.switch().n, ctx.eval("40 + 2"))
+    """
+    assert child_ok(code).split() == ["refused", "1", "42"]

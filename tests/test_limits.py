@@ -396,3 +396,15 @@ def test_regular_expressions_where_javascript_used_up_its_stack(child_ok, expres
         thread.join()
     """
     assert child_ok(code).splitlines() == [repr(EXPRESSIONS[expression])] * 2
+
+
+@pytest.mark.slow
+def test_much_that_is_alive_is_no_array_that_grows_without_end(child_ok):
+    code = """
+        import v8snap
+        ctx = v8snap.Isolate().new_context()
+        ctx.eval("const all = []; for (let i = 0; i < 80; i++) all.push(new Array(1e6).fill(1.5)); 1")
+        for _ in range(3):
+            print(ctx.eval("var kept; for (let i = 0; i < 3e6; i++) kept = {i, a: [i]}; kept.i"))
+    """
+    assert child_ok(code, timeout=100).split() == ["2999999"] * 3

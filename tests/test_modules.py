@@ -1,12 +1,13 @@
 """ES modules: linked, evaluated, once in a context, and in snapshots."""
 
+import gc
 import re
 import time
 
 import pytest
 
 import v8snap
-from v8snap import Isolate, ModuleResolveError, SnapshotCreator
+from v8snap import Isolate, ModuleResolveError, SnapshotCreator, _v8
 
 MODULES = {
     "main": "import {double} from './lib.js'; import def, * as all from 'lib';"
@@ -323,7 +324,8 @@ def test_a_module_that_still_waits_is_not_in_a_snapshot():
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_what_a_module_does_to_its_context_while_others_wait_for_it(child_ok, what, dynamic):
     code = f"""
-        import gc, os, v8snap
+        import gc, os, warnings, v8snap
+        warnings.simplefilter("ignore")  # Python's of forks
         isolate = v8snap.Isolate()
         ctx = isolate.new_context()
         def act():
@@ -347,3 +349,115 @@ def test_what_a_module_does_to_its_context_while_others_wait_for_it(child_ok, wh
         assert not any(v8snap._v8._live_counts().values()), v8snap._v8._live_counts()
     """
     assert child_ok(code).split()[-1] == "42"
+
+
+SHARED = {
+    "s": "await new Promise(resolve => { globalThis.go = resolve })",
+    "x": "import 's'",
+    "y": "import 's'; for (;;);",
+    "z": "import 'y'; import 'x'; await 0",
+}
+
+
+@pytest.mark.parametrize("imports", [["x", "y"], ["y", "y"], ["x", "z"], ["z", "y"], ["s", "y"], ["x", "s", "z", "z"]])
+def test_a_stop_in_a_module_whose_dependency_several_imports_wait_for(child_ok, imports):
+    """V8 13 dies where it evaluates such a module itself."""
+    code = f"""
+        import v8snap
+        isolate = v8snap.Isolate(timeout=0.2)
+        ctx = isolate.new_context()
+        ctx.resolve = {SHARED!r}
+        for name in {imports!r}:
+            ctx.eval(f"import('{{name}}').catch(() => 0); 1")
+        try:
+            ctx.eval("go(); 1")
+        except v8snap.JSTimeoutError:
+            print("stopped")
+        print(ctx.eval("40 + 2"))
+    """
+    assert child_ok(code).split() == ["stopped", "42"]
+
+
+def test_a_graph_is_not_imported_from_inside_itself(ctx):
+    log = []
+    ctx.globals["log"] = log.append
+    ctx.resolve = {
+        "r": "import {v} from 'a'; log('r'); export const w = v",
+        "a": "import 't'; log('a begins'); again(); log('a ends'); export const v = 1",
+        "t": "await 0",
+    }
+    failures = []
+
+    def again():
+        with pytest.raises(v8snap.SnapshotError, match="from inside itself") as caught:
+            ctx.import_module("r")
+        failures.append(caught.value)
+
+    ctx.globals["again"] = again
+    assert ctx.import_module("r").w == 1
+    assert (log, len(failures)) == (["a begins", "a ends", "r"], 1)
+
+
+ORDERS = {
+    "siblings of one that fails later": (
+        {
+            "m": "import 'p'; import 'b'",
+            "p": "import 'a'; log('p')",
+            "a": "await 0; await 0; log('a')",
+            "b": "await 0; throw 1",
+        },
+        ["a", "p"],
+    ),
+    "what comes after one that fails at once": (
+        {"m": "import 'a'; import 'b'; import 'c'", "a": "await 0; log('a')", "b": "throw 1", "c": "log('c')"},
+        ["a"],
+    ),
+    "what needs one that fails": (
+        {"m": "import 'a'; import 'b'", "a": "import 'f'; log('a')", "f": "await 0; throw 1", "b": "log('b')"},
+        ["b"],
+    ),
+    "two that wait": (
+        {"m": "import 'a'; import 'b'; throw log('m')", "a": "log(1); await 0; log(3)", "b": "log(2); await 0; log(4)"},
+        [1, 2, 3, 4, "m"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ORDERS)
+def test_modules_are_evaluated_in_the_languages_order(ctx, what):
+    modules, expected = ORDERS[what]
+    log, reports = [], []
+    ctx.isolate.on_unhandled_rejection = reports.append
+    ctx.globals["log"] = log.append
+    ctx.resolve = modules
+    assert ctx.eval("import('m')").state == "rejected"
+    assert log == expected
+    gc.collect()
+    ctx.eval("1")
+    assert len(reports) == 1  # the promise of import()
+
+
+def test_evaluations_that_were_stopped_or_dropped_leave_nothing(ctx):
+    before = _v8._live_counts()["imports"]
+    for _ in range(5):
+        with pytest.raises(v8snap.JSTimeoutError):
+            ctx.import_module("m", resolve={"m": "import 'a'; for (;;);", "a": "await 0"}, timeout=0.05)
+    assert _v8._live_counts()["imports"] == before
+    for _ in range(5):
+        other = ctx.isolate.new_context()
+        other.resolve = {"m": "import 'a'", "a": "await new Promise(() => 0)"}
+        other.eval("import('m'); 1")
+        del other
+    gc.collect()
+    ctx.eval("1")
+    ctx.isolate.low_memory_notification()
+    assert _v8._live_counts()["imports"] == before
+    assert ctx.isolate.heap_statistics()["number_of_native_contexts"] <= 2
+
+
+def test_a_closed_context_may_have_had_a_module_that_waits(make_blob):
+    creator = SnapshotCreator()
+    with creator.new_context() as other:
+        other.resolve = {"m": "await new Promise(() => 0)"}
+        other.eval("import('m'); 1")
+    assert Isolate(creator.create_blob()).new_context().eval("1") == 1

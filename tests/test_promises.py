@@ -489,3 +489,19 @@ def test_whoever_awaits_is_told_that_javascript_was_stopped(run, source):
 
     with Isolate(timeout=0.2) as isolate:
         assert run(main(isolate.new_context(host=["timers"]))) == 42
+
+
+def test_a_stop_in_one_context_is_no_matter_of_the_others(run):
+    async def main(isolate):
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        one, two = isolate.new_context(host=["timers"]), isolate.new_context(host=["timers"])
+        later = "new Promise(resolve => setTimeout(() => resolve('fine'), 500))"
+        waiting = [asyncio.ensure_future(two.eval_async(later)), asyncio.ensure_future(as_future(two.eval(later)))]
+        one.eval("setTimeout(() => { for (;;); }, 10); 1")
+        return await asyncio.gather(*waiting)
+
+    async def as_future(promise):
+        return await promise
+
+    with Isolate(timeout=0.2) as isolate:
+        assert run(main(isolate)) == ["fine", "fine"]

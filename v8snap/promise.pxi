@@ -39,6 +39,11 @@ cdef class JSPromise(JSObject):
         return promises.wait(self).__await__()
 
     @property
+    def _home(self):
+        """Its context."""
+        return self._context
+
+    @property
     def _isolate(self):
         return self._context._isolate
 

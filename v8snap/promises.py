@@ -197,13 +197,13 @@ class _Pump:
     def __init__(self, isolate: Isolate, loop: asyncio.AbstractEventLoop) -> None:
         self._isolate = weakref.ref(isolate)
         self.loop = loop
-        self._waiting: dict[asyncio.Future[Any], JSPromise] = {}
+        self._waiting: dict[asyncio.Future[Any], tuple[JSPromise, _Call | None]] = {}
         self._pause = self.LEAST_PAUSE
         self._handle: asyncio.TimerHandle | None = None
 
     @contextlib.contextmanager
-    def waiting(self, future: asyncio.Future[Any], promise: JSPromise) -> Iterator[None]:
-        self._waiting[future] = promise
+    def waiting(self, future: asyncio.Future[Any], promise: JSPromise, call: _Call | None) -> Iterator[None]:
+        self._waiting[future] = promise, call
         self._pause = self.LEAST_PAUSE
         if self._handle is None:
             self._handle = self.loop.call_later(self._pause, self._turn)
@@ -215,16 +215,24 @@ class _Pump:
                 self._handle.cancel()
                 self._handle = None
 
-    def tell(self, error: BaseException) -> bool:
-        """All who wait that JavaScript was stopped, from any thread: V8 forgets all that it had queued then."""
-        waiting = list(self._waiting)
-        for future in waiting:
-            self.loop.call_soon_threadsafe(_fail, future, type(error)(*error.args))
+    def tell(self, error: BaseException, context: Context | None = None) -> bool:
+        """Those who wait that JavaScript was stopped, from any thread: V8 forgets what it had queued then.
+
+        Of a context if one is given; those in a call are told by that.
+        """
+        waiting = [
+            future
+            for future, (promise, call) in list(self._waiting.items())
+            if call is None and (context is None or promise._home is context)
+        ]
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            for future in waiting:
+                self.loop.call_soon_threadsafe(_fail, future, type(error)(*error.args))
         return bool(waiting)
 
     def _turn(self) -> None:
         self._handle = None
-        for future in [future for future, promise in self._waiting.items() if promise.closed]:
+        for future in [future for future, (promise, _) in self._waiting.items() if promise.closed]:
             _wake(future)  # asking the promise says why
         isolate = self._isolate()
         if isolate is None or isolate.closed or not self._waiting:
@@ -250,10 +258,10 @@ def _pump(isolate: Isolate, loop: asyncio.AbstractEventLoop) -> _Pump:
     return pump
 
 
-def tell_waiters(isolate: Isolate, error: BaseException) -> bool:
-    """Have those who await promises of an isolate whose JavaScript was stopped raise it; whether there are some."""
-    pump = _pumps.get(isolate)
-    return pump is not None and pump.tell(error)
+def tell_waiters(context: Context, error: BaseException) -> bool:
+    """Have those who await promises of a context whose JavaScript was stopped raise it; whether there are some."""
+    pump = _pumps.get(context.isolate)
+    return pump is not None and pump.tell(error, context)
 
 
 async def ask(isolate: Isolate, question: Callable[[], Any]) -> Any:
@@ -283,7 +291,7 @@ async def wait(promise: JSPromise, call: _Call | None = None) -> Any:
                 loop.call_soon_threadsafe(_wake, future)
 
         await run(lambda: promise._when_settled(settled))
-        with _pump(isolate, loop).waiting(future, promise):
+        with _pump(isolate, loop).waiting(future, promise, call):
             await future
     return await run(promise.result)
 
@@ -350,7 +358,7 @@ def _settle(promise: JSPromise, call: _Call | None, task: asyncio.Future[Any]) -
     try:
         _settle_now(promise, task)
     except STOPPED as error:
-        if call is not None or not tell_waiters(promise._isolate, error):
+        if call is not None or not tell_waiters(promise._home, error):
             raise
 
 

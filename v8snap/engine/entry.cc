@@ -19,6 +19,12 @@ void Entry::enter(unsigned long thread) {
   entered_ = !may_stay;
 }
 
+void IsolateImpl::check_greenlet() const {
+  if (depth == 0 || mark == nullptr || mark->is_around()) return;
+  throw Error(ErrorCode::kWrongThread,
+              "this isolate is in the middle of JavaScript that another greenlet called, which has to end first");
+}
+
 Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
   isolate.check_usable();
   const unsigned long self = thread_number();
@@ -30,10 +36,10 @@ Entry::Entry(IsolateImpl& isolate) : isolate_(isolate) {
     if (isolate.creator_thread != self) {
       throw Error(ErrorCode::kWrongThread, "a snapshot creator belongs to the thread that made it");
     }
-  } else if (isolate.turn.owner() == self && isolate.in_python != nullptr && !isolate.in_python->is_around()) {
-    throw Error(ErrorCode::kWrongThread,
-                "this isolate is in the middle of JavaScript that another greenlet called, which has to end first");
-  } else if (isolate.turn.owner() != self) {
+    isolate.check_greenlet();
+  } else if (isolate.turn.owner() == self) {
+    isolate.check_greenlet();
+  } else {
     turn_.take(isolate.turn, self);
     if (isolate.closed()) throw Error(ErrorCode::kClosed, "this isolate is closed");
     if (isolate.arrive(self)) {
@@ -62,6 +68,7 @@ Entry::~Entry() {
   end_forked_child(isolate_);
   if (isolate_.depth == 1) {
     isolate_.imports.clear();  // their microtasks ran, or were dropped where JavaScript was stopped
+    if (!isolate_.evaluations.empty()) isolate_.forget_evaluations();
     if (!isolate_.rejections.empty()) isolate_.report_rejections_now(false);
   }
   const bool profiled = !isolate_.cpu_profiles.empty();

@@ -6,43 +6,63 @@ namespace v8snap {
 
 namespace {
 
-bool is_settled(v8::Isolate* isolate, const v8::Global<v8::Promise>& promise) {
-  return !promise.IsEmpty() && promise.Get(isolate)->State() != v8::Promise::kPending;
+using Part = Evaluation::Part;
+
+bool is_in(v8::Isolate* isolate, const Part& part, v8::Promise::PromiseState state) {
+  return !part.promise.IsEmpty() && part.promise.Get(isolate)->State() == state;
 }
 
-bool can_begin(v8::Isolate* isolate, const Evaluation& evaluation, const Evaluation::Part& part) {
-  return std::all_of(part.needs.begin(), part.needs.end(),
-                     [&](size_t each) { return is_settled(isolate, evaluation.parts[each].promise); });
+bool has_failed(v8::Isolate* isolate, const Part& part) {
+  return part.has_no_chance || is_in(isolate, part, v8::Promise::kRejected);
 }
 
-// Begins what can begin. Gives the promise that decides, one that was rejected or the root's; false where JavaScript
-// was stopped.
-bool begin_parts(v8::Local<v8::Context> context, Evaluation& evaluation, v8::Local<v8::Promise>* decides) {
+bool begin(v8::Local<v8::Context> context, Part& part) {
   v8::Isolate* isolate = context->GetIsolate();
-  for (Evaluation::Part& part : evaluation.parts) {
-    if (part.promise.IsEmpty()) {
-      if (!can_begin(isolate, evaluation, part)) continue;
-      v8::Local<v8::Value> promise;
-      if (!part.module.Get(isolate)->Evaluate(context).ToLocal(&promise)) return false;
-      part.promise.Reset(isolate, promise.As<v8::Promise>());
-    }
-    *decides = part.promise.Get(isolate);
-    if ((*decides)->State() == v8::Promise::kRejected) {
-      (*decides)->MarkAsHandled();
-      return true;
-    }
-  }
-  if (evaluation.parts.back().promise.IsEmpty()) decides->Clear();
+  v8::Local<v8::Value> promise;
+  if (!part.module.Get(isolate)->Evaluate(context).ToLocal(&promise)) return false;
+  promise.As<v8::Promise>()->MarkAsHandled();  // the graph's own says it
+  part.promise.Reset(isolate, promise.As<v8::Promise>());
   return true;
 }
 
-bool settle(v8::Local<v8::Context> context, const Evaluation& evaluation, v8::Local<v8::Promise> decides) {
+// Begins what can begin; false where JavaScript was stopped.
+bool begin_parts(v8::Local<v8::Context> context, Evaluation& evaluation) {
   v8::Isolate* isolate = context->GetIsolate();
+  for (Part& part : evaluation.parts) {
+    if (evaluation.is_over) return true;
+    if (!part.promise.IsEmpty() || part.has_no_chance) continue;
+    const auto all_needs = [&](auto&& are) {
+      return std::all_of(part.needs.begin(), part.needs.end(),
+                         [&](size_t each) { return are(evaluation.parts[each]); });
+    };
+    part.has_no_chance = !all_needs([&](const Part& each) { return !has_failed(isolate, each); });
+    if (!all_needs([&](const Part& each) { return is_in(isolate, each, v8::Promise::kFulfilled); })) continue;
+    if (!begin(context, part)) return false;
+    // As in the language: one that waits for nothing ends all when it fails.
+    evaluation.is_over = has_failed(isolate, part) && !part.module.Get(isolate)->IsGraphAsync();
+  }
+  return true;
+}
+
+// Settles the graph's promise once it is known what it is to be; false where JavaScript was stopped.
+bool settle(v8::Local<v8::Context> context, Evaluation& evaluation) {
+  v8::Isolate* isolate = context->GetIsolate();
+  const auto failed = std::find_if(evaluation.parts.begin(), evaluation.parts.end(),
+                                   [&](const Part& each) { return is_in(isolate, each, v8::Promise::kRejected); });
+  const bool fulfilled = is_in(isolate, evaluation.parts.back(), v8::Promise::kFulfilled);
+  if (evaluation.is_settled || (failed == evaluation.parts.end() && !fulfilled)) return true;
+  evaluation.is_settled = true;
   v8::Local<v8::Promise::Resolver> result = evaluation.result.Get(isolate);
-  if (decides->State() == v8::Promise::kFulfilled) return result->Resolve(context, v8::Undefined(isolate)).IsJust();
-  v8::Local<v8::Value> reason = decides->Result();
+  if (failed == evaluation.parts.end()) return result->Resolve(context, v8::Undefined(isolate)).IsJust();
+  v8::Local<v8::Value> reason = failed->promise.Get(isolate)->Result();
   if (!is_value(reason)) reason = v8::Exception::Error(literal(isolate, "the module was stopped"));
   return result->Reject(context, reason).IsJust();
+}
+
+bool goes_on(v8::Isolate* isolate, const Evaluation& evaluation) {
+  return !evaluation.is_over && std::any_of(evaluation.parts.begin(), evaluation.parts.end(), [&](const Part& each) {
+    return is_in(isolate, each, v8::Promise::kPending);
+  });
 }
 
 // Comes back when one of those is settled that go on.
@@ -50,8 +70,8 @@ bool wait(v8::Local<v8::Context> context, Evaluation& evaluation, int id) {
   v8::Isolate* isolate = context->GetIsolate();
   v8::Local<v8::Function> go_on;
   if (!v8::Function::New(context, continue_evaluation, v8::Integer::New(isolate, id)).ToLocal(&go_on)) return false;
-  for (Evaluation::Part& part : evaluation.parts) {
-    if (part.promise.IsEmpty() || part.awaited || is_settled(isolate, part.promise)) continue;
+  for (Part& part : evaluation.parts) {
+    if (part.awaited || !is_in(isolate, part, v8::Promise::kPending)) continue;
     part.awaited = true;
     if (part.promise.Get(isolate)->Then(context, go_on, go_on).IsEmpty()) return false;
   }
@@ -62,15 +82,15 @@ bool go_on(IsolateImpl& isolate, int id) {
   const auto known = isolate.evaluations.find(id);
   if (known == isolate.evaluations.end()) return true;
   const std::shared_ptr<Evaluation> kept = known->second;  // what runs may close its context
-  Evaluation& evaluation = *kept;
-  v8::Local<v8::Context> context = evaluation.context.Get(isolate.v8);
+  v8::Local<v8::Context> context = kept->context.Get(isolate.v8);
   v8::Context::Scope scope(context);
-  v8::Local<v8::Promise> decides;
-  if (!begin_parts(context, evaluation, &decides)) return false;
-  if (decides.IsEmpty() || decides->State() == v8::Promise::kPending) return wait(context, evaluation, id);
-  const bool settled = settle(context, evaluation, decides);
+  if (begin_parts(context, *kept) && settle(context, *kept)) {
+    if (goes_on(isolate.v8, *kept) && wait(context, *kept, id)) return true;
+    isolate.evaluations.erase(id);
+    return true;
+  }
   isolate.evaluations.erase(id);
-  return settled;
+  return false;
 }
 
 }  // namespace
@@ -81,10 +101,18 @@ v8::MaybeLocal<v8::Value> begin_evaluation(ContextImpl& context, std::vector<Eva
   v8::Local<v8::Promise::Resolver> result;
   if (!v8::Promise::Resolver::New(local).ToLocal(&result)) return {};
   const int id = isolate.next_evaluation++;
-  isolate.evaluations[id] =
-      std::make_shared<Evaluation>(Evaluation{&context, {isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
+  isolate.evaluations[id] = std::make_shared<Evaluation>(
+      Evaluation{context.number(), {isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
   if (!go_on(isolate, id)) return {};
   return result->GetPromise();
+}
+
+// What a stop left behind, and what belongs to a context that nobody has any more.
+void IsolateImpl::forget_evaluations() noexcept {
+  for (auto each = evaluations.begin(); each != evaluations.end();) {
+    const bool is_of_use = goes_on(v8, *each->second) && context_of(each->second->context.Get(v8)) != nullptr;
+    each = is_of_use ? std::next(each) : evaluations.erase(each);
+  }
 }
 
 void continue_evaluation(const v8::FunctionCallbackInfo<v8::Value>& info) {

@@ -24,9 +24,10 @@ struct Slot {
   v8::Global<v8::Value> value;
   v8::Global<v8::Context> context_handle;
   v8::Global<v8::UnboundScript> script;
-  v8::Global<v8::Function> strict_set;                       // a context's helper, see ValueImpl::set
-  std::map<std::u16string, v8::Global<v8::Module>> modules;  // a context's, by name
-  ContextImpl* context;                                      // the context a value belongs to; closed with it
+  v8::Global<v8::Function> strict_set;                            // a context's helper, see ValueImpl::set
+  std::map<std::u16string, v8::Global<v8::Module>> modules;       // a context's, by name
+  std::map<std::u16string, std::vector<std::u16string>> imports;  // of each of them, in order
+  ContextImpl* context;                                           // the context a value belongs to; closed with it
   LiveKind kind;
   bool closed = false;
   std::atomic<bool> counted{true};  // among the live ones: until it is closed or handed back
@@ -114,12 +115,15 @@ struct Evaluation {
     std::vector<size_t> needs;        // places of other parts
     v8::Global<v8::Promise> promise;  // empty until it begins
     bool awaited = false;
+    bool has_no_chance = false;  // one that it needs has failed
   };
 
-  ContextImpl* owner;
+  long owner;  // the context's number
   v8::Global<v8::Context> context;
   v8::Global<v8::Promise::Resolver> result;
   std::vector<Part> parts;  // in the language's order: the root comes last
+  bool is_settled = false;  // the promise
+  bool is_over = false;     // nothing begins any more
   Counted<LiveKind::kImport> counted{};
 };
 

@@ -17,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "cpu_profile.hpp"
 #include "handles.hpp"
 #include "live_counts.hpp"
 #include "memory.hpp"
@@ -42,9 +43,8 @@ namespace v8snap {
 class IsolateImpl;
 class ContextImpl;
 class ValueImpl;
-class CpuSampling;
 class RunScope;
-class PythonScope;
+class StackMark;
 
 // ---------------------------------------------------------------- process
 
@@ -70,24 +70,6 @@ struct HeapRegistry {
 void set_stack_limits(v8::Isolate* isolate) noexcept;
 // Throws kInternal (RecursionError) where little of this thread's stack is left.
 void check_native_stack();
-
-// ---------------------------------------------------------------- CPU profiles
-
-// Those of an isolate that are running. Inside the isolate.
-class CpuProfiles {
- public:
-  // The calling thread begins or ceases to use the isolate.
-  void enter() noexcept;
-  void leave() noexcept;
-  // The isolate ends.
-  void finish() noexcept;
-  void add(std::shared_ptr<CpuSampling> sampling, v8::Isolate* isolate);
-  void remove(const std::shared_ptr<CpuSampling>& sampling) noexcept;
-  bool empty() const { return all_.empty(); }
-
- private:
-  std::vector<std::shared_ptr<CpuSampling>> all_;
-};
 
 // ---------------------------------------------------------------- isolate
 
@@ -129,6 +111,8 @@ class IsolateImpl final : public Isolate {
   void dispose() noexcept;
   // Throws kClosed or kForked.
   void check_usable() const;
+  // Throws kWrongThread where what is in the middle of this isolate isn't on the stack now.
+  void check_greenlet() const;
   bool forked() const { return fork_generation_ != fork_generation(); }
 
   void link(Slot* slot);
@@ -172,6 +156,7 @@ class IsolateImpl final : public Isolate {
   std::unique_ptr<compat::Creator> creator;
   bool over_heap_limit = false;  // noticed by the collector since it was last asked for
   bool short_of_memory = false;  // as of the last look
+  size_t large_objects = 0;      // bytes, as of the last look
   bool must_collect = false;     // before anything else runs: what JavaScript was stopped for may be garbage
   bool look_at_limits();         // whether the process's limits leave what the heap may want before the next look
   void check_limits();           // throws kMemory where they don't
@@ -189,8 +174,10 @@ class IsolateImpl final : public Isolate {
   std::vector<std::unique_ptr<DynamicImport>> imports;
   std::map<int, std::shared_ptr<Evaluation>> evaluations;  // that go on
   int next_evaluation = 1;
-  std::vector<v8::Global<v8::Promise>> unsettled_modules;  // of a creator: promises of import() when it began to wait
-  bool allocated = false;                                  // waits for a creator
+  void forget_evaluations() noexcept;
+  // Of a creator: promises of modules when they began to wait, by the context's number.
+  std::vector<std::pair<long, v8::Global<v8::Promise>>> unsettled_modules;
+  bool allocated = false;  // waits for a creator
   bool is_creator = false;
   unsigned long creator_thread = 0;
   // What a creator that was dropped while its JavaScript ran left behind: the last Entry ends it.
@@ -204,8 +191,8 @@ class IsolateImpl final : public Isolate {
   bool in_interrupt = false;          // a signal handler runs in the middle of JavaScript: V8 can't be entered
   int depth = 0;                      // entries by the owner
   ContextImpl* current = nullptr;
-  RunScope* innermost = nullptr;  // null while it is calling Python
-  const PythonScope* in_python = nullptr;
+  RunScope* innermost = nullptr;    // null while it is calling Python
+  const StackMark* mark = nullptr;  // the innermost
 
   // Nested runs of JavaScript: changed by the thread whose turn it is.
   std::atomic<int> run_level{0};
@@ -312,6 +299,7 @@ class ContextImpl final : public Context {
   void notice_stop();
   // Its ES modules by name, all linked.
   std::map<std::u16string, v8::Global<v8::Module>>& modules() { return slot_->modules; }
+  std::map<std::u16string, std::vector<std::u16string>>& imports() { return slot_->imports; }
 
  private:
   IsolateImpl& isolate_;
@@ -427,6 +415,21 @@ class RunScope {
   std::optional<GilRelease> nogil_;
 };
 
+// Where on the stack Python code was called in the middle of a visit.
+class StackMark {
+ public:
+  explicit StackMark(IsolateImpl& isolate) : isolate_(isolate), outer_(std::exchange(isolate.mark, this)) {}
+  ~StackMark() { isolate_.mark = outer_; }
+  StackMark(const StackMark&) = delete;
+  // Whether the calling function's frame lies below it: not where a greenlet was switched away from.
+  bool is_around() const { return self_ == this && __builtin_frame_address(0) < static_cast<const void*>(this); }
+
+ private:
+  const StackMark* self_ = this;  // another greenlet's frames would lie over it
+  IsolateImpl& isolate_;
+  const StackMark* const outer_;
+};
+
 // Around Python code that JavaScript calls.
 class PythonScope {
  public:
@@ -435,26 +438,22 @@ class PythonScope {
         run_(std::exchange(isolate.innermost, nullptr)),
         gil_(run_ == nullptr),
         had_gil_(run_ == nullptr || run_->has_gil()),
-        outer_(std::exchange(isolate.in_python, this)) {
+        mark_(isolate) {
     if (!had_gil_) run_->take_gil();
   }
   ~PythonScope() {
     end_forked_child(isolate_);
     isolate_.innermost = run_;
-    isolate_.in_python = outer_;
     if (!had_gil_ && !is_only_python_thread()) run_->let_go_of_gil();  // else until the watchdog's next look
   }
   PythonScope(const PythonScope&) = delete;
-  // Whether the calling function's frame lies below this one on the stack: not where a greenlet was switched away from.
-  bool is_around() const { return self_ == this && __builtin_frame_address(0) < static_cast<const void*>(this); }
 
  private:
-  const PythonScope* self_ = this;  // another greenlet's frames would lie over it
   IsolateImpl& isolate_;
   RunScope* const run_;
   const GilHold gil_;
   const bool had_gil_;
-  const PythonScope* const outer_;
+  const StackMark mark_;
 };
 
 // After a run: throws what JavaScript threw, or why it was stopped; returns where all went well.

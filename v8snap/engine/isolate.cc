@@ -19,8 +19,9 @@ constexpr size_t kHeadroom = size_t{4} << 30;
 constexpr size_t kDefaultHeap = size_t{1} << 30;
 
 // The same. V8 ends the process where an array would grow beyond 134,217,725 elements: one that grows by half each time
-// has more than this when it has grown for the last time but one, and the collector looks at each such time.
-constexpr size_t kMostLargeObjects = size_t{448} << 20;
+// has more than this when it has grown for the last time but one, by more than this, and the collector looks each time.
+constexpr size_t kMuchInLargeObjects = size_t{448} << 20;
+constexpr size_t kMuchGrowth = size_t{128} << 20;
 
 // That scripts may bring into a creator; the texts of further ones go into V8's heap.
 constexpr size_t kMostNewTexts = 1024;
@@ -48,8 +49,12 @@ size_t large_objects(v8::Isolate* isolate) {
 
 // V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
 // heap is looked at after each collection too.
-bool within_heap_limit(const IsolateImpl& self) {
-  if (self.options.heap_limit == 0) return large_objects(self.v8) <= kMostLargeObjects;
+bool within_heap_limit(IsolateImpl& self) {
+  if (self.options.heap_limit == 0) {
+    const size_t now = large_objects(self.v8);
+    const size_t before = std::exchange(self.large_objects, now);
+    return now <= kMuchInLargeObjects || now <= before + kMuchGrowth;
+  }
   v8::HeapStatistics statistics;
   self.v8->GetHeapStatistics(&statistics);
   // Texts of a blob are not the isolate's own memory.
@@ -92,6 +97,7 @@ IsolateImpl::~IsolateImpl() {
   new auto(std::move(functions));
   new auto(std::move(thrown));
   new auto(std::move(evaluations));
+  new auto(std::move(unsettled_modules));
 }
 
 // ---------------------------------------------------------------- start and end
@@ -378,8 +384,13 @@ std::vector<v8::Local<v8::Context>> IsolateImpl::open_contexts() const {
 }
 
 void IsolateImpl::close_slots(ContextImpl* of_context) {
-  for (auto each = evaluations.begin(); each != evaluations.end();) {
-    each = each->second->owner == of_context ? evaluations.erase(each) : std::next(each);
+  if (of_context != nullptr) {
+    for (auto each = evaluations.begin(); each != evaluations.end();) {
+      each = each->second->owner == of_context->number() ? evaluations.erase(each) : std::next(each);
+    }
+    unsettled_modules.erase(std::remove_if(unsettled_modules.begin(), unsettled_modules.end(),
+                                           [&](const auto& each) { return each.first == of_context->number(); }),
+                            unsettled_modules.end());
   }
   for (Slot* slot = slots_; slot != nullptr; slot = slot->next) {
     if (slot->closed || (of_context != nullptr && slot->context != of_context)) continue;

@@ -82,6 +82,10 @@ class Graph {
         if (!done) throw Error(ErrorCode::kInternal, "a JSON module got no content");
       }
       context_.modules()[each.key].Reset(isolate_, each.module);
+      if (!each.is_new) continue;
+      std::vector<std::u16string>& imports = context_.imports()[each.key];
+      imports.clear();
+      for (size_t index : each.in_order) imports.push_back(modules_[index].key);
     }
     return modules_[root].module;
   }
@@ -97,8 +101,8 @@ class Graph {
     if (root->GetStatus() == v8::Module::kEvaluating) {
       throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
     }
-    std::vector<size_t> order;
-    std::vector<char> state(modules_.size());
+    std::map<std::u16string, size_t> places;
+    std::vector<Evaluation::Part> parts;
     const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(timeout);
     const auto left = [&]() -> double {
       constexpr double kLeast = 1e-6;  // 0 would be no limit
@@ -107,13 +111,13 @@ class Graph {
     };
     if (root->IsGraphAsync()) secure_promises();
     bool by_parts = root->GetStatus() == v8::Module::kInstantiated && root->IsGraphAsync();
-    by_parts = by_parts && order_of_evaluation(0, &state, &order);
+    by_parts = by_parts && order_of_evaluation(modules_[0].key, &places, &parts);
     const bool outermost = context_.isolate().run_level == 0;
     v8::Local<v8::Promise> promise;
     {
       v8::Isolate::SuppressMicrotaskExecutionScope in_one_go(isolate_);
       promise = run_js(context_, left(), [&] {
-                  return by_parts ? begin_evaluation(context_, parts_in(order)) : root->Evaluate(local_);
+                  return by_parts ? begin_evaluation(context_, std::move(parts)) : root->Evaluate(local_);
                 }).As<v8::Promise>();
     }
     if (outermost) run_queued_js(context_, [this] { isolate_->PerformMicrotaskCheckpoint(); }, left());
@@ -137,6 +141,7 @@ class Graph {
     v8::Local<v8::Value> content;  // of a JSON module that is new
     std::map<std::u16string, size_t> imports;
     std::vector<size_t> in_order;  // the same modules, as the source has them
+    bool is_new = false;           // to the context
   };
 
   size_t find_or_compile(PyObject* source, PyObject* name, bool json) {
@@ -147,7 +152,8 @@ class Graph {
     }
     Loaded loaded{{}, PyRef::borrow(name), key, {}, {}, {}};
     auto known = context_.modules().find(key);
-    if (known != context_.modules().end()) {
+    loaded.is_new = known == context_.modules().end();
+    if (!loaded.is_new) {
       loaded.module = known->second.Get(isolate_);
     } else if (json) {
       loaded.content = parse_json(source, text);
@@ -209,6 +215,7 @@ class Graph {
 
   std::pair<PyRef, PyRef> find(v8::Local<v8::String> specifier, PyObject* importer) {
     PyRef text = checked(string_to_python(isolate_, specifier));
+    const StackMark mark(context_.isolate());
     PyRef found(PyObject_CallFunctionObjArgs(resolve_, text.get(), importer, nullptr));
     end_forked_child(context_.isolate());
     if (!found) throw PythonError();
@@ -218,34 +225,33 @@ class Graph {
     return {PyRef::borrow(name), PyRef::borrow(source)};
   }
 
-  // For evaluation.cc. False where there is a cycle, in which the order is V8's alone.
-  bool order_of_evaluation(size_t index, std::vector<char>* state, std::vector<size_t>* order) const {
+  // What evaluation.cc begins, in the language's order. False where there is a cycle, in which that is V8's alone.
+  bool order_of_evaluation(const std::u16string& key, std::map<std::u16string, size_t>* places,
+                           std::vector<Evaluation::Part>* parts) const {
+    constexpr size_t kOpen = SIZE_MAX, kDone = SIZE_MAX - 1;
     check_native_stack();
-    constexpr char kOpen = 1, kDone = 2;
-    if ((*state)[index] == kDone) return true;
-    if ((*state)[index] == kOpen) return false;
-    (*state)[index] = kOpen;
-    for (size_t each : modules_[index].in_order) {
-      if (!order_of_evaluation(each, state, order)) return false;
+    const auto [place, is_new] = places->emplace(key, kOpen);
+    if (!is_new) return place->second != kOpen;
+    place->second = kOpen;
+    const auto known = context_.modules().find(key);
+    if (known == context_.modules().end()) return false;
+    std::vector<size_t> needs;
+    for (const std::u16string& each : context_.imports()[key]) {
+      if (!order_of_evaluation(each, places, parts)) return false;
+      if (places->at(each) != kDone) needs.push_back(places->at(each));
     }
-    (*state)[index] = kDone;
-    if (modules_[index].module->GetStatus() == v8::Module::kInstantiated) order->push_back(index);
+    v8::Local<v8::Module> module = known->second.Get(isolate_);
+    if (module->GetStatus() == v8::Module::kEvaluating) {
+      throw Error(ErrorCode::kSnapshot, "this module is being evaluated: it can't be imported from inside itself");
+    }
+    const bool may_wait =
+        module->GetStatus() == v8::Module::kEvaluated && module->IsSourceTextModule() && module->IsGraphAsync();
+    place->second = kDone;
+    if (module->GetStatus() == v8::Module::kInstantiated || may_wait) {
+      place->second = parts->size();
+      parts->push_back({{isolate_, module}, std::move(needs), {}});
+    }
     return true;
-  }
-
-  std::vector<Evaluation::Part> parts_in(const std::vector<size_t>& order) const {
-    constexpr size_t kNone = SIZE_MAX;
-    std::vector<size_t> places(modules_.size(), kNone);
-    std::vector<Evaluation::Part> parts;
-    for (size_t index : order) {
-      std::vector<size_t> needs;
-      for (size_t each : modules_[index].in_order) {
-        if (places[each] != kNone) needs.push_back(places[each]);
-      }
-      places[index] = parts.size();
-      parts.push_back({{isolate_, modules_[index].module}, std::move(needs), {}});
-    }
-    return parts;
   }
 
   // V8 dies where top-level await can't make a promise of a promise: of a `constructor` or `Symbol.species` of
@@ -446,7 +452,8 @@ void import_now(ContextImpl& context, const DynamicImport& import, v8::Local<v8:
                      v8::Function::New(local, import_rejected, settling).ToLocal(&rejected) &&
                      done->Then(local, fulfilled, rejected).ToLocal(&then);
   if (!waits) throw Error(ErrorCode::kInternal, "V8 can't wait for the module");
-  if (context.isolate().is_creator) context.isolate().unsettled_modules.emplace_back(isolate, done);
+  IsolateImpl& owner = context.isolate();
+  if (owner.is_creator) owner.unsettled_modules.emplace_back(context.number(), v8::Global<v8::Promise>(isolate, done));
 }
 
 void reject_import(ContextImpl& context, v8::Local<v8::Promise::Resolver> resolver) {

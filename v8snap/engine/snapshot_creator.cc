@@ -211,8 +211,8 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
 
   // In a blob V8 doesn't keep what continues a module.
   void check_modules() const {
-    for (const auto& each : isolate_.unsettled_modules) {
-      if (each.Get(isolate_.v8)->State() == v8::Promise::kPending) {
+    for (const auto& [context, promise] : isolate_.unsettled_modules) {
+      if (promise.Get(isolate_.v8)->State() == v8::Promise::kPending) {
         throw Error(ErrorCode::kSnapshot, "a module that was imported by import() still waits at its top level");
       }
     }

@@ -64,9 +64,12 @@ const Limits& limits() noexcept {
 void lower_native_limit(v8::Isolate* isolate, const Limits& wanted) noexcept {
   constexpr size_t kFirstWords = 64;
   auto* words = reinterpret_cast<uintptr_t*>(isolate);
-  const auto is_limit = [&](size_t i) { return __atomic_load_n(words + i, __ATOMIC_RELAXED) == wanted.javascript; };
+  constexpr uintptr_t kInterrupts = ~uintptr_t{0xff};  // what an interrupt puts there is above
+  const auto word = [&](size_t i) { return __atomic_load_n(words + i, __ATOMIC_RELAXED); };
+  const auto is_limit = [&](size_t i) { return word(i) == wanted.javascript; };
+  const auto is_compared = [&](size_t i) { return is_limit(i) || word(i) > kInterrupts; };
   for (size_t i = 0; i + 3 < kFirstWords; ++i) {
-    if (!is_limit(i) || !is_limit(i + 1) || !is_limit(i + 2) || !is_limit(i + 3)) continue;
+    if (!is_limit(i) || !is_limit(i + 1) || !is_compared(i + 2) || !is_compared(i + 3)) continue;
     __atomic_store_n(words + i + 1, wanted.native, __ATOMIC_RELAXED);
     uintptr_t expected = wanted.javascript;  // or an interrupt came between
     __atomic_compare_exchange_n(words + i + 3, &expected, wanted.native, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);

@@ -235,7 +235,7 @@ class Timers:
 
         context = self._context()
         if context is not None:
-            promises.tell_waiters(context.isolate, error)
+            promises.tell_waiters(context, error)
 
     # ------------------------------------------------------------ on a loop's thread
 
