@@ -412,7 +412,15 @@ HUNGRY = """
 
 
 @pytest.mark.parametrize(
-    ("mib", "before"), [(5, False), (40, False), (70, False), (150, False), (600, False), (900, True)]
+    ("mib", "before"),
+    [
+        (5, False),
+        (40, False),
+        (70, False),
+        (150, False),
+        pytest.param(600, False, marks=pytest.mark.slow),
+        pytest.param(900, True, marks=pytest.mark.slow),
+    ],
 )
 def test_whatever_takes_memory_where_the_address_space_is_short(child_ok, mib, before):
     """It works, or there is an exception; without the limit all is as it was."""

@@ -294,10 +294,10 @@ def test_exit_with_many_daemon_threads(child):
 @pytest.mark.parametrize(
     "what",
     [
-        "ctx.eval('for (;;) busy()')",
         "ctx.eval('for (;;) busy(1.5, {}, [2])')",
         "ctx.to_js([Busy()] * 10**6)",
-        "ctx.eval('g')(Busy())",
+        pytest.param("ctx.eval('for (;;) busy()')", marks=pytest.mark.slow),
+        pytest.param("ctx.eval('g')(Busy())", marks=pytest.mark.slow),
     ],
 )
 def test_exit_while_daemon_threads_are_in_python_code_that_was_called(child, what):
