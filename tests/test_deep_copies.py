@@ -474,6 +474,7 @@ def test_the_parser_is_v8s_own(ctx):
     assert ctx.eval("(x) => Object.keys(x).join()")({"a": len, "b": 2}) == "a,b"
 
 
+@pytest.mark.slow
 def test_much_data_in_a_small_heap(child_ok):
     """More than the heap may hold is an exception, and what just fits is converted: never the end of the process."""
     code = """

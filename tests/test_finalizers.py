@@ -52,6 +52,7 @@ def test_what_it_freezes_is_seen(child_ok):
     assert child_ok(code) == "True\n"
 
 
+@pytest.mark.slow
 def test_one_that_never_rests(child_ok):
     code = program(
         "registry.register({}, n)",

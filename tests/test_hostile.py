@@ -254,7 +254,7 @@ CASES = {
 }
 
 
-SLOW = {"without a limit of its own"}
+SLOW = {"without a limit of its own", "data from Python counts"}
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def test_by_default_all_is_rehashed(make_blob):
     assert not make_blob(rehash=False).can_be_rehashed
 
 
+@pytest.mark.slow
 def test_nothing_else_lives_beside_it(kept, make_blob):
     other = v8snap.build({"b.js": "const b = 2"})
     for first, second in ((kept, other), (other, kept), (kept, None), (None, kept), (kept, make_blob(rehash=False))):

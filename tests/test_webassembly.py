@@ -315,7 +315,7 @@ BOMBS = {
 }
 
 
-@pytest.mark.parametrize("room", ["the heap limit", "the address space"])
+@pytest.mark.parametrize("room", ["the heap limit", pytest.param("the address space", marks=pytest.mark.slow)])
 def test_bombs_end_in_errors(child_ok, room):
     out = child_ok(
         """
