@@ -49,12 +49,8 @@ size_t large_objects(v8::Isolate* isolate) {
 
 // V8's own limit counts no buffers, is raised when it is reached, and is unknown to creators of older versions: so the
 // heap is looked at after each collection too.
-bool within_heap_limit(IsolateImpl& self) {
-  if (self.options.heap_limit == 0) {
-    const size_t now = large_objects(self.v8);
-    const size_t before = std::exchange(self.large_objects, now);
-    return now <= kMuchInLargeObjects || now <= before + kMuchGrowth;
-  }
+bool within_heap_limit(const IsolateImpl& self) {
+  if (self.options.heap_limit == 0) return true;
   v8::HeapStatistics statistics;
   self.v8->GetHeapStatistics(&statistics);
   // Texts of a blob are not the isolate's own memory.
@@ -62,8 +58,21 @@ bool within_heap_limit(IsolateImpl& self) {
   return statistics.used_heap_size() + statistics.external_memory() <= self.options.heap_limit + borrowed;
 }
 
-void heap_check(v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data) {
+void look_for_growing_arrays(v8::Isolate* isolate, void* data) {
   auto* self = static_cast<IsolateImpl*>(data);
+  const size_t now = large_objects(isolate);
+  const size_t before = std::exchange(self->large_objects, now);
+  if (now <= kMuchInLargeObjects || now <= before + kMuchGrowth) return;
+  self->over_heap_limit = true;
+  self->request_stop(StopReason::kMemory, 1);
+}
+
+void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
+  auto* self = static_cast<IsolateImpl*>(data);
+  // Not before JavaScript goes on: V8's spaces aren't in order yet.
+  if (self->options.heap_limit == 0 && self->run_level > 0) {
+    isolate->RequestInterrupt(look_for_growing_arrays, self);
+  }
   const bool enough = self->look_at_limits();
   if (enough && within_heap_limit(*self)) return;
   self->over_heap_limit = true;
