@@ -71,9 +71,9 @@ SECTIONS = {
     ),
     "coverage": (
         "Coverage",
-        "Lines of Python, Cython and C++ that the default test suite runs. What it doesn't run was looked at: reports of "
-        "missing memory, branches of other versions of V8 and of other machines, ends of forked or killed processes, "
-        "what the longer tests do.",
+        "Lines of Python, Cython and C++ that the default test suite runs. What it doesn't run was looked at: reports "
+        "of missing memory, branches of other versions of V8 and of other machines, ends of forked or killed "
+        "processes, what the longer tests do.",
         "tools/coverage.sh --record",
     ),
 }
