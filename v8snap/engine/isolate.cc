@@ -213,6 +213,8 @@ void IsolateImpl::dispose() noexcept {
   forget_thread_data(v8);
   {
     GilRelease nogil;
+    // Or tasks that are left would be those of the next isolate at this address.
+    v8::platform::NotifyIsolateShutdown(v8_platform(), v8);
     if (is_creator) {
       creator.reset();
     } else {
