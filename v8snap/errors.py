@@ -326,6 +326,9 @@ class SnapshotBuildCrashed(SnapshotError):
         return (type(self), (self.message, self.phase))
 
 
+#: What stops JavaScript.
+STOPPED = (JSTimeoutError, JSTerminatedError, JSMemoryError)
+
 #: Exception class for each of the engine's codes, by the code's name in ``include/v8snap/error.hpp``.
 BY_CODE: dict[str, type[V8SnapError]] = {
     "INTERNAL": V8SnapError,

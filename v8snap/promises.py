@@ -14,7 +14,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from v8snap import _v8, errors, time_limit
-from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError, V8SnapError
+from v8snap.errors import STOPPED, ClosedError, JSTimeoutError, V8SnapError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -151,9 +151,6 @@ class _Call:
                 await asyncio.wait([self._running])
         self.over = True
 
-
-#: What stops JavaScript.
-STOPPED = (JSTimeoutError, JSTerminatedError, JSMemoryError)
 
 #: Seconds that JavaScript has in all to see that what it awaits was cancelled.
 GRACE = 1.0

@@ -232,13 +232,17 @@ v8::Local<v8::Value> new_typed_array(v8::Local<v8::ArrayBuffer> buffer, char kin
   }
 }
 
+[[noreturn]] void throw_no_memory() {
+  throw Error(ErrorCode::kMemory, "there is no memory for the buffer within the heap limit");
+}
+
 // V8's own way of making memory ends the process where there is none.
 v8::Local<v8::ArrayBuffer> new_buffer(IsolateImpl& isolate, const char* data, size_t size) {
   using Owner = std::shared_ptr<BufferAllocator>;  // the memory may outlive the isolate
   void* memory = isolate.allocator->AllocateUninitialized(size);
   if (memory == nullptr) {
     isolate.allocator->refused();
-    throw Error(ErrorCode::kMemory, "there is no memory for the buffer within the heap limit");
+    throw_no_memory();
   }
   if (size > 0) std::memcpy(memory, data, size);
   auto free_memory = [](void* held, size_t length, void* taken) {
@@ -264,7 +268,7 @@ class FromBuffer {
       if (rows > kMostRows) throw Error(ErrorCode::kConversion, "the buffer has too many rows, each an array");
     }
     if (!context.isolate().allocator->has_room(static_cast<size_t>(view.len))) {
-      throw Error(ErrorCode::kMemory, "there is no memory for the buffer within the heap limit");
+      throw_no_memory();
     }
     bytes_.resize(static_cast<size_t>(view.len));
     if (view.len > 0) checked(PyBuffer_ToContiguous(bytes_.data(), const_cast<Py_buffer*>(&view), view.len, 'C'));

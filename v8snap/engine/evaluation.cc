@@ -81,16 +81,14 @@ bool wait(v8::Local<v8::Context> context, Evaluation& evaluation, int id) {
 bool go_on(IsolateImpl& isolate, int id) {
   const auto known = isolate.evaluations.find(id);
   if (known == isolate.evaluations.end()) return true;
-  const std::shared_ptr<Evaluation> kept = known->second;  // what runs may close its context
+  const std::shared_ptr<Evaluation> kept = known->second;  // what runs may come back here
   v8::Local<v8::Context> context = kept->context.Get(isolate.v8);
+  if (isolate.context_of(context) == nullptr) return true;  // closed: forgotten when the run ends
   v8::Context::Scope scope(context);
-  if (begin_parts(context, *kept) && settle(context, *kept)) {
-    if (goes_on(isolate.v8, *kept) && wait(context, *kept, id)) return true;
-    isolate.evaluations.erase(id);
-    return true;
-  }
-  isolate.evaluations.erase(id);
-  return false;
+  const bool went_well = begin_parts(context, *kept) && settle(context, *kept);
+  const bool waits = went_well && goes_on(isolate.v8, *kept) && wait(context, *kept, id);
+  if (!waits) isolate.evaluations.erase(id);
+  return went_well;
 }
 
 }  // namespace
@@ -101,8 +99,8 @@ v8::MaybeLocal<v8::Value> begin_evaluation(ContextImpl& context, std::vector<Eva
   v8::Local<v8::Promise::Resolver> result;
   if (!v8::Promise::Resolver::New(local).ToLocal(&result)) return {};
   const int id = isolate.next_evaluation++;
-  isolate.evaluations[id] = std::make_shared<Evaluation>(
-      Evaluation{context.number(), {isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
+  isolate.evaluations[id] =
+      std::make_shared<Evaluation>(Evaluation{{isolate.v8, local}, {isolate.v8, result}, std::move(parts)});
   if (!go_on(isolate, id)) return {};
   return result->GetPromise();
 }

@@ -118,7 +118,6 @@ struct Evaluation {
     bool has_no_chance = false;  // one that it needs has failed
   };
 
-  long owner;  // the context's number
   v8::Global<v8::Context> context;
   v8::Global<v8::Promise::Resolver> result;
   std::vector<Part> parts;  // in the language's order: the root comes last

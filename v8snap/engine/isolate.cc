@@ -19,7 +19,8 @@ constexpr size_t kHeadroom = size_t{4} << 30;
 constexpr size_t kDefaultHeap = size_t{1} << 30;
 
 // The same. V8 ends the process where an array would grow beyond 134,217,725 elements: one that grows by half each time
-// has more than this when it has grown for the last time but one, by more than this, and the collector looks each time.
+// has more than this when it has grown for the last time but one, by more than this, and it is looked at after the
+// collection that comes with it.
 constexpr size_t kMuchInLargeObjects = size_t{448} << 20;
 constexpr size_t kMuchGrowth = size_t{128} << 20;
 
@@ -31,8 +32,7 @@ constexpr int kMostFrames = 50;
 
 size_t near_heap_limit(void* data, size_t current, size_t initial) {
   auto* self = static_cast<IsolateImpl*>(data);
-  self->over_heap_limit = true;
-  self->request_stop(StopReason::kMemory, 1);
+  self->stop_for_memory();
   return std::max(current, initial + kHeadroom);
 }
 
@@ -63,8 +63,7 @@ void look_for_growing_arrays(v8::Isolate* isolate, void* data) {
   const size_t now = large_objects(isolate);
   const size_t before = std::exchange(self->large_objects, now);
   if (now <= kMuchInLargeObjects || now <= before + kMuchGrowth) return;
-  self->over_heap_limit = true;
-  self->request_stop(StopReason::kMemory, 1);
+  self->stop_for_memory();
 }
 
 void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
@@ -75,8 +74,7 @@ void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
   }
   const bool enough = self->look_at_limits();
   if (enough && within_heap_limit(*self)) return;
-  self->over_heap_limit = true;
-  self->request_stop(StopReason::kMemory, 1);
+  self->stop_for_memory();
 }
 
 // What nobody can catch, such as a finalizer's exception, goes where Python's own of that kind go; V8 would write it to
@@ -191,6 +189,11 @@ void IsolateImpl::start_common() {
   home = thread_number();
   watchdog_add(this);
   count_live(LiveKind::kIsolate, 1);
+}
+
+void IsolateImpl::stop_for_memory() {
+  over_heap_limit = true;
+  request_stop(StopReason::kMemory, 1);
 }
 
 void IsolateImpl::reset_handles() {
@@ -396,9 +399,6 @@ std::vector<v8::Local<v8::Context>> IsolateImpl::open_contexts() const {
 
 void IsolateImpl::close_slots(ContextImpl* of_context) {
   if (of_context != nullptr) {
-    for (auto each = evaluations.begin(); each != evaluations.end();) {
-      each = each->second->owner == of_context->number() ? evaluations.erase(each) : std::next(each);
-    }
     unsettled_modules.erase(std::remove_if(unsettled_modules.begin(), unsettled_modules.end(),
                                            [&](const auto& each) { return each.first == of_context->number(); }),
                             unsettled_modules.end());

@@ -13,7 +13,7 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from v8snap.errors import ClosedError, JSMemoryError, JSTerminatedError, JSTimeoutError
+from v8snap.errors import STOPPED, ClosedError
 
 if TYPE_CHECKING:
     import asyncio
@@ -218,7 +218,7 @@ class Timers:
         try:
             self._fire(timer)
         except Exception as error:
-            stopped = isinstance(error, JSTimeoutError | JSTerminatedError | JSMemoryError)
+            stopped = isinstance(error, STOPPED)
             context = {"message": "an exception in a timer of JavaScript", "exception": error}
             if _running_loop() is loop:
                 loop.call_exception_handler(context)
