@@ -5,7 +5,7 @@
 #   tools/debian_root.sh SUITE [--record] --wheel FILE        (only the smoke test of a wheel for that release's Python)
 # Needs root, debootstrap and npm. Roots stay in the folder V8SNAP_ROOTS (/var/tmp if not given) and are used again; one
 # that is not there, or was never finished, is made. With TESTS only these files run, and no hazards. With --record the
-# figures go into docs/reference/proof.json.
+# figures go into docs/reference/proof.json. Its end is 3 where no root can be had.
 set -euo pipefail
 suite=${1:?usage: debian_root.sh SUITE [--record] [TESTS...]}
 shift
@@ -48,7 +48,7 @@ cp /etc/resolv.conf /etc/hosts "$root/etc/"
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 trap unmount EXIT
 for folder in proc dev dev/pts; do
-  mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder"
+  mountpoint -q "$root/$folder" || mount --bind "/$folder" "$root/$folder" || cannot "/$folder can't be mounted in it"
 done
 if [ "$(< "$root/.v8snap-root")" != "$packages" ]; then  # made by an older version of this
   # Lists may be as old as a mirror likes: debootstrap takes them, too.
