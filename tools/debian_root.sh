@@ -1,25 +1,34 @@
 #!/usr/bin/env bash
 # Build v8snap against another Debian release's libnode-dev and run its tests there, in a root of that release. What its V8
 # does with each hazard goes into docs/reference/hazards.json and hazards.md of this folder.
-#   tools/debian_root.sh SUITE [--record] [TESTS...]          (trixie: V8 11.3; forky: V8 13.6)
+#   tools/debian_root.sh SUITE [--record] [--slow] [TESTS...] (trixie: V8 11.3; forky: V8 13.6)
 #   tools/debian_root.sh SUITE [--record] --wheel FILE        (only the smoke test of a wheel for that release's Python)
 # Needs root, debootstrap and npm. Roots stay in the folder V8SNAP_ROOTS (/var/tmp if not given) and are used again; one
-# that is not there, or was never finished, is made. With TESTS only these files run, and no hazards. With --record the
-# figures go into docs/reference/proof.json. Its end is 3 where no root can be had.
+# that is not there, or was never finished, is made. With --slow the tests that take long run there, too. With TESTS only
+# these files run, and no hazards. With --record the figures go into docs/reference/proof.json. Its end is 69 where no root
+# can be had.
 set -euo pipefail
-suite=${1:?usage: debian_root.sh SUITE [--record] [TESTS...]}
+suite=${1:?usage: debian_root.sh SUITE [--record] [--slow] [TESTS...]}
 shift
 record=no
-[ "${1:-}" != --record ] || { record=yes; shift; }
+slow=no
 wheel=
-[ "${1:-}" != --wheel ] || { wheel=$(realpath "${2:?--wheel needs a file}"); shift 2; }
+while [[ "${1:-}" == --* ]]; do
+  case $1 in
+    --record) record=yes ;;
+    --slow) slow=yes ;;
+    --wheel) wheel=$(realpath "${2:?--wheel needs a file}"); shift ;;
+    *) echo "no such option: $1"; exit 2 ;;
+  esac
+  shift
+done
 root=${V8SNAP_ROOTS:-${TMPDIR:-/var/tmp}}/v8snap-root-$suite
-source=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
+source=$(cd "$(dirname "$0")/.." && pwd)
 packages=python3-dev,python3-venv,python3-pip,g++,libnode-dev,pkg-config,ninja-build,ca-certificates,git
 
 cannot() {
   printf '\n!!! NO ROOT OF %s: %s\n!!! v8snap was NOT tested there.\n\n' "$suite" "$1" >&2
-  exit 3
+  exit 69  # sysexits' EX_UNAVAILABLE: pytest ends with none such
 }
 
 unmount() {
@@ -95,10 +104,22 @@ inside '
 import v8snap
 print(v8snap.build_config())
 assert v8snap.build_config()[\"v8_source\"] == \"system\""'
-began=$SECONDS
-inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
-note "Debian $suite" "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
+
+# NAME ARGUMENT...: runs the tests that these arguments of pytest's mean, and notes under that name what came of it
+tests() {
+  local name=$1 began=$SECONDS
+  shift
+  inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
+  note "$name" "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
+}
+
+tests "Debian $suite" "$@"
 [ $# -gt 0 ] || {
-  inside 'cd /src && /venv/bin/pytest -n 0 -q -m slow tests/test_libraries.py && /venv/bin/python -P tests/hazards.py'
+  if [ $slow = yes ]; then
+    tests "Debian $suite, what takes long" -m slow
+  else
+    inside 'cd /src && /venv/bin/pytest -n 0 -q -m slow tests/test_libraries.py'
+  fi
+  inside 'cd /src && /venv/bin/python -P tests/hazards.py'
   cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"
 }
