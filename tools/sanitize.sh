@@ -12,8 +12,9 @@ record=${2:-}
 top=$(cd "$(dirname "$0")/.." && pwd)
 . "$top/tools/own_build.sh"
 builds=${V8SNAP_PROOF_BUILDS:-$top}
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+log=$work/log
 
 build() {
   local folder=$builds/$1
@@ -23,6 +24,15 @@ build() {
   v8=$(grep -oE '[0-9]+(\.[0-9]+){3}' "$folder/meson/v8snap/_build_config.py" | head -n 1)
 }
 
+# Findings of all processes, also of those whose death a test expects.
+mkdir "$work/findings"
+logged=log_path=$work/findings/of
+findings() {
+  tail -n 60 "$work"/findings/* 2> /dev/null || return 0
+  echo "$mode: findings"
+  exit 1
+}
+
 # Puts into docs/reference/proof.json how long it took, on what, and what pytest or doctest said at its end.
 note() {
   local said
@@ -30,10 +40,10 @@ note() {
   [ -n "$said" ] || { echo 'no test ran'; exit 1; }
   echo "$mode: $said tests, no findings"
   [ "$record" != --record ] || (cd / && python "$top/tools/proof_page.py" record sanitizers "$1" "V8=$v8" \
-    "Python=$(python -c 'import platform; print(platform.python_version())')" "tests=$said" "seconds=$SECONDS" findings=0)
+    "Python=$(python -c 'import platform; print(platform.python_version())')" "tests=$said" "seconds=$SECONDS" "findings=$(find "$work/findings" -type f | wc -l)")
 }
 
-export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:$logged
 export PYTHONMALLOC=malloc  # each of Python's objects by itself, or no use after its end would be seen
 
 sanitized() { build build-asan -Db_sanitize=address,undefined -Db_lundef=false; }
@@ -42,7 +52,8 @@ case $mode in
   asan)
     sanitized
     SECONDS=0
-    "$tests" 2>&1 | tee "$log"
+    ASAN_OPTIONS=$logged "$tests" 2>&1 | tee "$log" || { findings; exit 1; }
+    findings
     note "AddressSanitizer, UBSan, LeakSanitizer: the engine in C++"
     ;;
   python)
@@ -54,7 +65,9 @@ case $mode in
     cd "$top/tests"
     # Leaks are looked for in C++, in tests/leaks.py and by each test's count of live objects: Python doesn't free all it
     # has, and many of these tests end processes in the middle of something.
-    export ASAN_OPTIONS=detect_leaks=0
+    export ASAN_OPTIONS=detect_leaks=0:$logged
+    module=$(cd / && LD_PRELOAD=$preload python -c 'import v8snap._v8; print(v8snap._v8.__file__)')
+    [ "$(nm -D "$module" | grep -c __asan_report)" -gt 0 ] || { echo 'v8snap has no sanitizer in it'; exit 1; }
     ulimit -s 65536  # frames are larger
     # One measures; in the others the sanitizer itself finds no more memory, and ends the process.
     unfit=(--deselect tests/test_deep_copies.py::test_the_quick_ways_are_taken
@@ -65,9 +78,10 @@ case $mode in
       test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
       test_layers.py test_modules.py test_startup_data.py test_pool.py test_pool_asyncio.py test_pool_isolation.py \
       test_hostile_values.py test_pollution.py test_escapes.py test_webassembly.py test_async_iteration.py \
-      test_cpu_profiles.py 2>&1 | tee "$log"
+      test_cpu_profiles.py 2>&1 | tee "$log" || { findings; exit 1; }
     # Freed memory is kept for a while, which would look like growth.
-    ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python fuzz_api.py 60
+    ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python fuzz_api.py 60 || { findings; exit 1; }
+    findings
     note "AddressSanitizer, UBSan: Python's tests, and a minute of random calls"
     ;;
   valgrind)
