@@ -12,11 +12,13 @@ import asyncio
 import contextlib
 import faulthandler
 import gc
+import itertools
 import json
 import math
 import os
 import platform
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -47,6 +49,8 @@ STUCK = 120  # seconds after which a request is held to be lost
 HEAP_LIMIT = 96 * 2**20
 LEAST_MINUTES = 2  # before, memory is that of pools that still fill, and of the last bombs
 MOST_GROWTH = 48 * 2**20  # bytes, of the least memory between the second and the last quarter of the time
+LONG = 30  # minutes, from which the slope counts: in few, one full heap more or less makes it
+MOST_SLOPE = 1024  # KiB a minute
 
 #: A server that makes its pool before it forks its workers, each of which serves from it.
 PREFORK = """
@@ -284,7 +288,8 @@ KINDS = {
     fork: 1,
 }
 RARE = {prefork: 0.002}  # share of all
-QUICK = {kind.__name__ for kind in (render, copies, callbacks, python_error, javascript_error, buffers, processor)}
+#: Those that no timeout, full heap, termination, cancellation or fork is part of.
+QUICK = ("render", "copies", "callbacks", "python_error", "javascript_error", "buffers", "processor", "awaited")
 BLOB_PATH = ""
 
 
@@ -362,11 +367,10 @@ def resident():
         return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
-def watch(ledger, until, samples):
-    """Memory by time, once a second; ends the process where a request is lost."""
+def watch(ledger, done, samples):
+    """Memory by time, once a second until all is done; ends the process where a request is lost."""
     began = time.monotonic()
-    while time.monotonic() < until:
-        time.sleep(1)
+    while not done.wait(1):
         samples.append((time.monotonic() - began, resident()))
         if ledger.stuck():
             print("lost:", ledger.stuck(), flush=True)
@@ -375,12 +379,14 @@ def watch(ledger, until, samples):
 
 
 def slope(samples):
-    """Bytes a minute, by least squares: of the least memory in each twentieth of the time, without the first fifth."""
+    """Bytes a minute: the middle one of the slopes between any two twentieths of the time, without the first fifth.
+
+    A twentieth counts by its least memory, for heaps that are filled on purpose come and go.
+    """
     width = len(samples) // 20
     points = [min(samples[at : at + width], key=lambda sample: sample[1]) for at in range(4 * width, 20 * width, width)]
-    middle = [sum(column) / len(points) for column in zip(*points, strict=True)]
-    above = sum((x - middle[0]) * (y - middle[1]) for x, y in points)
-    return 60 * above / sum((x - middle[0]) ** 2 for x, _ in points)
+    pairs = itertools.combinations(points, 2)
+    return 60 * statistics.median((after[1] - before[1]) / (after[0] - before[0]) for before, after in pairs)
 
 
 def growth(samples):
@@ -402,13 +408,18 @@ def run(minutes, seed):
                 threading.Thread(target=serve, args=(pool, ledger, random.Random(seed + n), until))
                 for n in range(THREADS)
             ]
-            watcher = threading.Thread(target=watch, args=(ledger, until, samples))
+            done = threading.Event()
+            watcher = threading.Thread(target=watch, args=(ledger, done, samples))
             for thread in [*work, watcher]:
                 thread.start()
-            asyncio.run(serve_tasks(pool, ledger, random.Random(seed + THREADS), until))
-            for thread in [*work, watcher]:
-                thread.join(STUCK)
-            statistics = pool.statistics()
+            try:
+                asyncio.run(serve_tasks(pool, ledger, random.Random(seed + THREADS), until))
+                for thread in work:
+                    thread.join(2 * STUCK)
+            finally:
+                done.set()
+            watcher.join()
+            pool_figures = pool.statistics()
     gc.collect()
     left = {name: count for name, count in _v8._live_counts().items() if count}
     lost = ledger.begun.total() - ledger.served.total() - len(ledger.wrong)
@@ -416,15 +427,16 @@ def run(minutes, seed):
         "minutes": minutes,
         "threads": THREADS,
         "tasks": TASKS,
+        "processors": os.cpu_count(),
         "requests": ledger.begun.total(),
         "served": dict(ledger.served),
         "errors": dict(ledger.errors),
         "wrong": ledger.wrong[:20],
         "lost": lost + sum(thread.is_alive() for thread in work),
-        "contexts": statistics.requests,
-        "in_use": statistics.in_use,
-        "isolates_made": statistics.made,
-        "isolates_replaced": dict(statistics.replaced),
+        "contexts": pool_figures.requests,
+        "in_use": pool_figures.in_use,
+        "isolates_made": pool_figures.made,
+        "isolates_replaced": dict(pool_figures.replaced),
         "p50_ms": ledger.times.percentile(0.5),
         "p99_ms": ledger.times.percentile(0.99),
         "resident_mib": round(samples[-1][1] / 2**20),
@@ -443,6 +455,7 @@ def failures(facts):
         "contexts were not given back": facts["in_use"] == 0,
         "native objects are left": not facts["left"],
         "memory grows": facts["minutes"] < LEAST_MINUTES or facts["resident_growth_mib"] * 2**20 < MOST_GROWTH,
+        "memory goes up": facts["minutes"] < LONG or facts["resident_slope_kib_per_minute"] < MOST_SLOPE,
         "a kind of request never came": len(facts["served"]) == len(KINDS) + len(RARE) + len(ASYNC_KINDS),
     }
     return [what for what, is_well in checks.items() if not is_well]

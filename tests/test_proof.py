@@ -19,7 +19,7 @@ def module(path):
 proof_page, soak = module(ROOT / "tools" / "proof_page.py"), module(ROOT / "tests" / "soak.py")
 
 WELL = {
-    "minutes": 5,
+    "minutes": 60,
     "requests": 100,
     "contexts": 100,
     "in_use": 0,
@@ -27,6 +27,7 @@ WELL = {
     "wrong": [],
     "left": {},
     "resident_growth_mib": 1.0,
+    "resident_slope_kib_per_minute": 100,
     "served": dict.fromkeys(kind.__name__ for kind in [*soak.KINDS, *soak.RARE, *soak.ASYNC_KINDS]),
 }
 
@@ -44,6 +45,7 @@ def test_the_page_is_made_of_the_data():
         {"in_use": 1},
         {"left": {"contexts": 1}},
         {"resident_growth_mib": 100.0},
+        {"resident_slope_kib_per_minute": 1844},
         {"served": {"render": 5}},
     ],
 )

@@ -3,7 +3,7 @@
 #   tools/coverage.sh [--record] [TESTS...]
 # Builds into the folder build-coverage in V8SNAP_PROOF_BUILDS (this folder if not given) and writes there html/index.html
 # (Python and Cython), cpp/index.html (the engine) and summary.txt. V8SNAP_SETUP has more options for Meson. With --record
-# the figures go into docs/reference/proof.json. Its end is the tests' own: a report is made also where some failed.
+# the figures go into docs/reference/proof.json, if no test failed. Its end is the tests' own: a report is made in any case.
 set -euo pipefail
 record=
 [ "${1:-}" != --record ] || { record=yes; shift; }
@@ -69,11 +69,11 @@ coverage html -q --ignore-errors
 {
   coverage report --ignore-errors
   gcovr --root "$top" --filter "$top/v8snap/engine/" --filter "$top/include/" --object-directory "$folder/meson" \
-    --gcov-ignore-parse-errors=all --json-summary "$folder/cpp/summary.json" --html-details "$folder/cpp/index.html" \
+    --gcov-ignore-parse-errors=all --json-summary "$folder/cpp/summary.json" --json "$folder/cpp/lines.json" --html-details "$folder/cpp/index.html" \
     --txt - "$folder/meson"
 } | tee "$folder/summary.txt"
 
-[ -z "$record" ] || python - "$folder" << 'EOF'
+[ -z "$record" ] || [ $status != 0 ] || python - "$folder" << 'EOF'
 import json, subprocess, sys
 from pathlib import Path
 import proof_page
@@ -87,10 +87,21 @@ def note(name, endings):
     covered = sum(each["covered_lines"] for each in found)
     proof_page.record("coverage", name, {"lines": lines, "covered": covered, "percent": round(100 * covered / lines, 1)})
 
+def ranges(numbers):
+    """Such as "3-5, 9"."""
+    starts = [number for number in numbers if number - 1 not in numbers]
+    ends = [number for number in numbers if number + 1 not in numbers]
+    return ", ".join(f"{a}-{b}" if a < b else f"{a}" for a, b in zip(starts, ends))
+
 note("Python", ".py")
 note("Cython", (".pyx", ".pxi"))
 cpp = json.loads(Path(sys.argv[1], "cpp", "summary.json").read_text())
 proof_page.record("coverage", "C++", {"lines": cpp["line_total"], "covered": cpp["line_covered"],
                                       "percent": round(cpp["line_percent"], 1)})
+
+missing = {path: facts["missing_lines"] for path, facts in files.items()}
+for each in json.loads(Path(sys.argv[1], "cpp", "lines.json").read_text())["files"]:
+    missing[each["file"]] = sorted({line["line_number"] for line in each["lines"] if not line["count"]})
+proof_page.replace("uncovered", {path: {"lines": ranges(missing[path])} for path in sorted(missing) if missing[path]})
 EOF
 exit $status

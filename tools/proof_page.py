@@ -10,6 +10,7 @@ A fact of a later run under the same name replaces it.
 """
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -22,18 +23,28 @@ Data = dict[str, dict[str, dict[str, Any]]]
 DOCS = Path(__file__).parents[1] / "docs" / "reference"
 DATA, PAGE = DOCS / "proof.json", DOCS / "proof.md"
 
+#: What each run has, in the last columns
+LAST = ("date", "commit")
+
 #: Section -> (title, what it is, the script that does it)
 SECTIONS = {
     "matrix": (
         "Versions of V8 and Python",
-        "The whole test suite, built against each Debian release's own V8 and on each Python; wheels have a V8 inside "
-        "that was made from sources (`tools/build_wheels --test --record`). No package brings a free-threaded Python "
-        "to these systems.",
-        "tools/matrix.sh --record",
+        "What `pytest` runs, and what takes long besides (`pytest -m slow`), built against each Debian release's own "
+        "V8 and on each Python; wheels have a V8 inside that was made from sources (`tools/build_wheels --test "
+        "--record`). No package brings a free-threaded Python to these systems.",
+        "tools/matrix.sh --record --slow",
     ),
     "tests": (
         "Tests",
         "All tests, those that take long too, by what they are about; seconds of one processor.",
+        "python tools/proof_tests.py",
+    ),
+    "test262": (
+        "test262",
+        "The conformance suite of JavaScript in contexts of a snapshot and in plain ones, which do the same in each of "
+        "its tests; what fails is known by name (`tests/test262_expected.toml`) and is V8's. Left out is what needs "
+        "several threads of JavaScript and other things that no embedder has.",
         "python tools/proof_tests.py",
     ),
     "build": (
@@ -65,15 +76,22 @@ SECTIONS = {
         "Soak",
         "Threads and asyncio tasks share a pool of isolates that start from a mapped file. Much of what they ask for "
         "goes wrong on purpose: endless loops, full heaps, termination, forks, exceptions. Each request is counted "
-        "at both ends, and each result is compared. Times are of the requests that are to succeed, on a machine that "
-        "had other work.",
+        "at both ends, and each result is compared. Times are those from asking for a context to the result, of the "
+        "requests that nothing stops, and so most of them are the wait for one of four isolates, which ten ask for; "
+        "the machine had other work. Growth is that of the least memory in a quarter of the time, from the second to "
+        "the last; the slope is the middle one between any two parts of the time.",
         "python tests/soak.py --minutes 60 --record",
     ),
     "coverage": (
         "Coverage",
-        "Lines of Python, Cython and C++ that the default test suite runs. What it doesn't run was looked at: reports "
-        "of missing memory, branches of other versions of V8 and of other machines, ends of forked or killed "
-        "processes, what the longer tests do.",
+        "Lines of Python, Cython and C++ that `pytest` runs, but for tests of full disks and folders that nobody may "
+        "write to, where coverage's own files have no place.",
+        "tools/coverage.sh --record",
+    ),
+    "uncovered": (
+        "Lines that were not run",
+        "All of them, in the commit that is given. They were looked at: reports of missing memory, branches of other "
+        "versions of V8 and of other machines, ends of forked or killed processes, what the longer tests do.",
         "tools/coverage.sh --record",
     ),
 }
@@ -92,11 +110,40 @@ def record(section: str, name: str, facts: Mapping[str, Any]) -> None:
     section, name : str
     facts : mapping of str to JSON data
     """
-    data = load()
-    today = time.strftime("%Y-%m-%d", time.gmtime())
-    data.setdefault(section, {})[name] = {**facts, "date": today}
+    _store(section, {**load().get(section, {}), name: {**facts, **_now()}})
+
+
+def replace(section: str, runs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Put runs into the data in the place of all that the section had, and write the page.
+
+    Parameters
+    ----------
+    section : str
+    runs : mapping of str to the facts, a mapping of str to JSON data
+    """
+    now = _now()
+    _store(section, {name: {**facts, **now} for name, facts in runs.items()})
+
+
+def _store(section: str, runs: dict[str, dict[str, Any]]) -> None:
+    data = {**load(), section: runs}
     DATA.write_text(json.dumps(data, indent=1) + "\n")
     PAGE.write_text(page(data))
+
+
+def _now() -> dict[str, str]:
+    return {"date": time.strftime("%Y-%m-%d", time.gmtime()), "commit": _commit()}
+
+
+def _commit() -> str:
+    """What was run, "..., changed" where that was never committed; "" outside a repository of git's: str."""
+
+    def git(*command: str) -> str:
+        done = subprocess.run(["git", "-C", DOCS, *command], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    unchanged = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":!/docs/reference") == ""
+    return git("rev-parse", "--short=9", "HEAD") + ("" if unchanged else ", changed")
 
 
 def page(data: Data) -> str:
@@ -136,15 +183,15 @@ def _table(runs: dict[str, dict[str, Any]]) -> list[str]:
     """A line for each run, a column for each fact; a table for all runs of the same facts."""
     tables: dict[frozenset[str], dict[str, dict[str, Any]]] = {}
     for name, facts in runs.items():
-        tables.setdefault(frozenset(facts), {})[name] = facts
+        tables.setdefault(frozenset(facts.keys() - set(LAST)), {})[name] = facts
     lines: list[str] = []
     for table in tables.values():
-        columns = [*(fact for fact in next(iter(table.values())) if fact != "date"), "date"]
+        columns = [*(fact for fact in next(iter(table.values())) if fact not in LAST), *LAST]
         lines += [
             *([""] if lines else []),
             _row(["", *(each.replace("_", " ") for each in columns)]),
             "|---" * (len(columns) + 1) + "|",
-            *(_row([name, *(_cell(facts[each]) for each in columns)]) for name, facts in table.items()),
+            *(_row([name, *(_cell(facts.get(each, "")) for each in columns)]) for name, facts in table.items()),
         ]
     return lines
 

@@ -1,8 +1,8 @@
 """Put into docs/reference/proof.json how many tests there are of what, and how long they take.
 
-    python tools/proof_tests.py REPORT...      reports that pytest wrote with --junit-xml, of the V8 that runs
+    python tools/proof_tests.py DEFAULT SLOW     what pytest wrote with --junit-xml, without a choice and with `-m slow`
 
-Run it where v8snap can be imported. A report with a test that failed is refused.
+Run it where v8snap can be imported, with the V8 of the reports. A report with a test that failed is refused.
 """
 
 import collections
@@ -28,20 +28,28 @@ SUBJECTS = {
 }
 
 
-def main(paths: list[str]) -> None:
+def main(default: str, slow: str) -> None:
     """Read the reports and record what they say."""
     import v8snap
 
     versions = {"V8": v8snap.v8_version(), "Python": platform.python_version()}
+    here = f"Debian {platform.freedesktop_os_release()['VERSION_CODENAME']}"
     tests: collections.Counter[str] = collections.Counter()
     seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
-    for path in paths:
-        for case in xml.etree.ElementTree.parse(path).iter("testcase"):
+    for path, which in ((default, here), (slow, f"{here}, what takes long")):
+        report = xml.etree.ElementTree.parse(path)
+        for case in report.iter("testcase"):
             if any(case.find(outcome) is not None for outcome in ("failure", "error", "skipped")):
                 sys.exit(f"{path}: {case.get('classname')}::{case.get('name')} did not pass")
             name = case.get("classname", "").rpartition(".")[2].removeprefix("test_")
             tests[name] += 1
             seconds[name] += float(case.get("time", 0))
+            facts = {each.get("name", ""): int(each.get("value", 0)) for each in case.iter("property")}
+            if name == "conformance" and facts:
+                proof_page.record("test262", f"V8 {versions['V8']}", facts)
+        suite = next(report.iter("testsuite"))
+        said = f"{suite.get('tests')} passed in {float(suite.get('time', 0)):.2f}s"
+        proof_page.record("matrix", which, {**versions, "pytest": said, "seconds": round(float(suite.get("time", 0)))})
     for subject, names in SUBJECTS.items():
         files = names.split()
         missing = [name for name in files if not tests[name]]
@@ -53,4 +61,6 @@ def main(paths: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
