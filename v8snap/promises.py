@@ -40,7 +40,7 @@ class _AtWork:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come at any place
         self._counts: weakref.WeakKeyDictionary[Isolate, int] = weakref.WeakKeyDictionary()
 
     def begin(self, isolate: Isolate, running: asyncio.Future[Any]) -> None:
@@ -79,7 +79,7 @@ class _Call:
         self.failed: asyncio.Future[Any] = loop.create_future()
         self._pieces: collections.deque[Callable[[], object]] = collections.deque()
         self._context = contextvars.copy_context()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may come at any place
         self._active = False  # a thread is at it, and will look for more before it ends
         self._running: asyncio.Future[Any] | None = None
         self._thread = 0

@@ -11,16 +11,21 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from v8snap.errors import STOPPED, ClosedError
+from v8snap.errors import STOPPED, ClosedError, V8SnapError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from v8snap._v8 import Context, Isolate
     from v8snap.host.natives import Natives
+
+    #: What runs a timer in the threads and the time of a call.
+    Runner = Callable[[Callable[[], object]], object]
+
+T = TypeVar("T")
 
 __all__ = ["Timers", "call", "seconds_until"]
 
@@ -30,6 +35,8 @@ NOW = float("-inf")
 TOLERANCE = 0.001
 #: Seconds that a timer has at least where it isn't to run beyond some time: none is stopped for having begun late.
 LEAST_SECONDS = 0.1
+#: Seconds that `run_until_idle` sleeps at a time: what an interruption changes just before isn't noticed.
+LONGEST_PAUSE = 0.25
 #: Seconds until a loop looks again whether another thread still uses the isolate.
 BUSY_PAUSE = 0.002
 
@@ -67,7 +74,7 @@ class _Timer:
     due: float  # seconds of time.monotonic()
     number: int  # what was set first runs first
     id: int
-    runner: Callable[[Callable[[], object]], object] | None = field(default=None, compare=False)
+    runner: Runner | None = field(default=None, compare=False)
 
 
 class _Queue:
@@ -113,12 +120,57 @@ class _Queue:
             heapq.heappop(self._later)
 
 
+class _Section:
+    """A lock for pieces of code that give something.
+
+    A signal handler or a finalizer may come in the middle of one and want another, in the same thread: that is done
+    when the first is left, and gives None.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._owner = 0  # the thread that is in the middle of one
+        self._deferred: collections.deque[Callable[[], object]] = collections.deque()
+
+    def inside(self) -> bool:
+        """Whether this thread is in the middle of one."""
+        return self._owner == threading.get_ident()
+
+    def do(self, piece: Callable[[], T]) -> T | None:
+        if self.inside():
+            self._deferred.append(piece)
+            return None
+        try:
+            with self._lock:
+                try:
+                    self._owner = threading.get_ident()
+                    return piece()
+                finally:
+                    self._owner = 0
+        finally:
+            while self._deferred:
+                self.do(self._deferred.popleft())
+
+    def wake(self) -> None:
+        """Have all that wait look again."""
+        with self._lock:
+            self._changed.notify_all()
+
+    def wait(self, find: Callable[[], float], most: float) -> None:
+        """Sleep for as many seconds as a piece of code says, or until something changes; `most` seconds at most."""
+        with self._lock:
+            pause = min(self.do(find) or 0.0, most)
+            if pause > 0:
+                self._changed.wait(pause)
+
+
 class Timers:
-    """The timers of one context. Any thread may use it; JavaScript is never called with its lock held."""
+    """The timers of one context. Any thread may use it; JavaScript is never called in the middle of a section."""
 
     def __init__(self, context: weakref.ref[Context]) -> None:
         self._context = context
-        self._changed = threading.Condition(threading.Lock())
+        self._section = _Section()
         self._waiting: dict[int, _Timer] = {}  # by id
         self._queues: dict[asyncio.AbstractEventLoop | None, _Queue] = {}  # None: for run_until_idle alone
         self._handles: dict[asyncio.AbstractEventLoop, asyncio.TimerHandle] = {}
@@ -128,16 +180,10 @@ class Timers:
     def set(self, timer: int, delay: float) -> None:
         """Have one fired in `delay` seconds, or before all others where that is negative."""
         loop, runner = _surroundings()
-        with self._changed:
-            if self._closed:
-                raise ClosedError("this context is closed")
-            self._last += 1
-            entry = _Timer(NOW if delay < 0 else time.monotonic() + delay, self._last, timer, runner)
-            self._waiting[timer] = entry
-            if loop not in self._queues:
-                self._queues[loop] = _Queue(self._waiting)
-            self._queues[loop].add(entry)
-            self._changed.notify_all()
+        if self._closed:
+            raise ClosedError("this context is closed")
+        due = NOW if delay < 0 else time.monotonic() + delay
+        self._section.do(functools.partial(self._add, timer, due, loop, runner))
         if loop is None:
             return
         if _running_loop() is loop:
@@ -146,28 +192,42 @@ class Timers:
             with contextlib.suppress(RuntimeError):  # it is closed
                 loop.call_soon_threadsafe(self._wake, loop)
 
+    def _add(self, timer: int, due: float, loop: asyncio.AbstractEventLoop | None, runner: Runner | None) -> None:
+        if self._closed:  # meanwhile
+            return
+        self._last += 1
+        entry = _Timer(due, self._last, timer, runner)
+        self._waiting[timer] = entry
+        if loop not in self._queues:
+            self._queues[loop] = _Queue(self._waiting)
+        self._queues[loop].add(entry)
+        self._section.wake()
+
     def clear(self, timer: int) -> None:
         """Have one not fired."""
-        with self._changed:
-            self._waiting.pop(timer, None)
-            self._changed.notify_all()
+        self._section.do(functools.partial(self._waiting.pop, timer, None))
+        self._section.wake()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def seconds_left(self) -> float:
         """Until the first is due; infinity where there is none."""
-        with self._changed:
-            return min((queue.seconds_left() for queue in self._queues.values()), default=float("inf"))
+        return self._section.do(self._seconds_left) or 0.0
+
+    def _seconds_left(self) -> float:
+        return min((queue.seconds_left() for queue in self._queues.values()), default=float("inf"))
 
     def close(self) -> None:
         """Drop all, for good."""
-        with self._changed:
-            self._closed = True
-            self._waiting.clear()
-            self._queues.clear()
-            handles, self._handles = self._handles, {}
-            self._changed.notify_all()
+        self._closed = True
+        self._section.do(self._drop)
+
+    def _drop(self) -> None:
+        self._waiting.clear()
+        self._queues.clear()
+        handles, self._handles = self._handles, {}
+        self._section.wake()
         for loop, handle in handles.items():
             _cancel(loop, handle)
 
@@ -176,37 +236,33 @@ class Timers:
 
         A timer that runs beyond the time `stop` is stopped.
         """
+        if self._section.inside():
+            raise V8SnapError("timers can't be run by what interrupts the running of timers")
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             for timer in self._round(list(self._queues.values())):
                 self._fire(timer.id, stop)
                 if end is not None and time.monotonic() >= end:
                     break
-            with self._changed:
-                if self._closed:
-                    raise ClosedError("this context was closed while its timers ran")
-                if not self._waiting:
-                    return True
-                pause = min(queue.seconds_left() for queue in self._queues.values())
-                if end is not None:
-                    left = end - time.monotonic()
-                    if left <= 0:
-                        return False
-                    pause = min(pause, left)
-                if pause > 0:
-                    self._changed.wait(pause)
+            if self._closed:
+                raise ClosedError("this context was closed while its timers ran")
+            if not self._waiting:
+                return True
+            left = float("inf") if end is None else end - time.monotonic()
+            if left <= 0:
+                return False
+            self._section.wait(self._seconds_left, min(left, LONGEST_PAUSE))
 
-    def _round(self, queues: Iterable[_Queue]) -> Iterator[_Timer]:
+    def _round(self, queues: list[_Queue]) -> Iterator[_Timer]:
         """What is due now, one after the other; what is set meanwhile belongs to the next round."""
         last, now = self._last, time.monotonic()
-        while True:
-            with self._changed:
-                due = [timer for queue in queues if (timer := queue.due(now, last)) is not None]
-                if not due:
-                    return
-                first = min(due)
-                del self._waiting[first.id]
-            yield first
+        while (timer := self._section.do(functools.partial(self._take, queues, now, last))) is not None:
+            yield timer
+
+    def _take(self, queues: list[_Queue], now: float, last: int) -> _Timer | None:
+        """The first of those that are due, which doesn't wait from now on."""
+        due = [timer for queue in queues if (timer := queue.due(now, last)) is not None]
+        return self._waiting.pop(min(due).id) if due else None
 
     def _fire(self, timer: int, stop: float | None = None) -> None:
         context = self._context()
@@ -241,34 +297,39 @@ class Timers:
 
     def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the loop come back when the next of its timers is due."""
-        with self._changed:
-            queue = self._queues.get(loop)
-            left = float("inf") if queue is None else queue.seconds_left()
-            old = self._handles.get(loop)
-            if old is not None and left < float("inf") and old.when() <= loop.time() + left + TOLERANCE:
-                return  # it comes early enough, and will look again
-            self._handles.pop(loop, None)
-        if old is not None:
-            old.cancel()
-        if left == float("inf"):
+        if self._section.inside():
+            loop.call_soon(self._wake, loop)
+            return
+        left = self._section.do(functools.partial(self._pause_of, loop))
+        if left is None:
             return
         handle = loop.call_later(left, _run_on_loop, weakref.ref(self), loop)
-        with self._changed:
-            self._handles[loop] = handle
-            closed = self._closed
-        if closed:  # by another thread, meanwhile
+        self._section.do(functools.partial(self._handles.__setitem__, loop, handle))
+        if self._closed:  # by another thread, meanwhile
             handle.cancel()
+
+    def _pause_of(self, loop: asyncio.AbstractEventLoop) -> float | None:
+        """Seconds after which it has to come back; None where it needn't, or will anyway."""
+        queue = self._queues.get(loop)
+        left = float("inf") if queue is None else queue.seconds_left()
+        old = self._handles.get(loop)
+        if old is not None and left < float("inf") and old.when() <= loop.time() + left + TOLERANCE:
+            return None  # it comes early enough, and will look again
+        if old is not None:
+            del self._handles[loop]
+            old.cancel()
+        return left if left < float("inf") else None
 
     def run_due(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fire those of a loop's timers that are due. What one throws goes to the loop's exception handler."""
-        with self._changed:
-            self._handles.pop(loop, None)
+        self._section.do(functools.partial(self._handles.pop, loop, None))
         context = self._context()
         if context is not None and not context.closed and context.isolate._busy:
             loop.call_later(BUSY_PAUSE, _run_on_loop, weakref.ref(self), loop)  # the loop doesn't wait for JavaScript
             return
         try:
-            for timer in self._round([queue for at, queue in self._queues.items() if at is loop]):
+            queue = self._queues.get(loop)
+            for timer in self._round([] if queue is None else [queue]):
                 if timer.runner is None:
                     self._fire_on_loop(loop, timer.id)
                 else:
