@@ -457,6 +457,39 @@ def test_isolates_where_the_kernel_allows_few_more_mappings(child_ok):
     assert child_ok(code).split() == ["True", "42", "1"]
 
 
+MAPPING_BOMBS = {
+    "memories of WebAssembly": "for (;;) kept.push(new WebAssembly.Memory({initial: 1}))",
+    "modules of WebAssembly": """
+        for (let n = 0;; n++) {
+          const code = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 127, 3, 2, 1, 0, 7, 5, 1, 1, 102, 0, 0,
+                        10, 8, 1, 6, 0, 65, 128 | n & 127, 128 | n >> 7 & 127, n >> 14 & 63, 11]
+          const instance = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(code)))
+          instance.exports.f()
+          kept.push(instance)
+        }
+    """,
+}
+
+
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.slow] if "modules" in what else []) for what in MAPPING_BOMBS]
+)
+def test_javascript_that_uses_up_the_mappings_of_the_kernel_is_stopped(child_ok, what):
+    """Each takes one or two, and hardly any memory: V8 dies where it gets none."""
+    code = """
+        import sys, v8snap
+        isolate = v8snap.Isolate()
+        try:
+            isolate.new_context().eval("const kept = [];" + sys.argv[1])
+        except v8snap.JSMemoryError:
+            print("stopped")
+        except v8snap.JSError as error:  # where there is no address space for so many
+            print("stopped" if "could not allocate memory" in str(error) else error)
+        print(isolate.new_context().eval("new WebAssembly.Memory({initial: 1}).buffer.byteLength"))
+    """
+    assert child_ok(code, MAPPING_BOMBS[what], timeout=200).split() == ["stopped", "65536"]
+
+
 # ---------------------------------------------------------------- importing again
 
 

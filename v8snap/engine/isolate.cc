@@ -331,10 +331,6 @@ void IsolateImpl::release(Slot* slot) noexcept {
 }
 
 void IsolateImpl::drain() noexcept {
-  if (std::exchange(must_collect, false)) {
-    GilRelease nogil;
-    v8->LowMemoryNotification();
-  }
   std::vector<Slot*> slots;
   {
     std::lock_guard<std::mutex> lock(release_mutex_);
@@ -353,6 +349,10 @@ void IsolateImpl::drain() noexcept {
   for (PythonFunction* function : std::exchange(dead_functions, {})) {
     ids.push_back(function->id);
     functions.erase(function->key);
+  }
+  if (std::exchange(must_collect, false)) {
+    GilRelease nogil;
+    v8->LowMemoryNotification();
   }
   // Exceptions whose errors are gone can go as well.
   auto gone = std::partition(thrown.begin(), thrown.end(), [](const auto& each) { return !each->error.IsEmpty(); });

@@ -7,7 +7,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
+#include <fstream>
 
 #include "internal.hpp"
 
@@ -29,7 +32,50 @@ std::pair<size_t, size_t> mapped_bytes() {
   return {size * page, data * page};
 }
 
+using Clock = std::chrono::steady_clock;
+
+// The more there are, the sooner they can be used up, at about a hundred in a millisecond.
+std::chrono::milliseconds pause_between_looks(size_t used, size_t most) {
+  if (used < most / 4) return std::chrono::milliseconds(100);
+  if (used < most / 2) return std::chrono::milliseconds(50);
+  return std::chrono::milliseconds(20);
+}
+
 }  // namespace
+
+size_t count_mappings() {
+  std::array<char, 1 << 14> text;  // NOLINT(cppcoreguidelines-pro-type-member-init): it is read into
+  const int file = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  size_t lines = 0;
+  for (ssize_t length; (length = read(file, text.data(), text.size())) > 0;) {
+    lines += static_cast<size_t>(std::count(text.data(), text.data() + length, '\n'));
+  }
+  close(file);
+  return lines;
+}
+
+size_t most_mappings() {
+  static const size_t most = [] {
+    size_t number = 0;
+    std::ifstream file("/proc/sys/vm/max_map_count");
+    return file >> number && number > 0 ? number : SIZE_MAX;
+  }();
+  return most;
+}
+
+bool mappings_are_left() {
+  static std::atomic<Clock::rep> next_look{0};
+  static std::atomic<bool> left{true};
+  const auto now = Clock::now();
+  if (now.time_since_epoch().count() < next_look) return left;
+  const size_t used = count_mappings();
+  left = used <= most_mappings() / 10 * 9;
+  // Where none are left, what frees some may be done at the next moment.
+  const auto pause = left ? pause_between_looks(used, most_mappings()) : Clock::duration::zero();
+  next_look = (Clock::now() + pause).time_since_epoch().count();
+  return left;
+}
 
 size_t address_space_left() {
   rlimit space{};
@@ -45,9 +91,9 @@ size_t address_space_left() {
 
 // The longest array may want half as much again as the heap has; V8 ends the process where it gets no memory.
 bool IsolateImpl::look_at_limits() {
+  short_of_memory = !mappings_are_left();
   const size_t left = address_space_left();
-  short_of_memory = false;
-  if (left == kNoLimit) return true;
+  if (short_of_memory || left == kNoLimit) return !short_of_memory;
   v8::HeapStatistics statistics;
   v8->GetHeapStatistics(&statistics);
   const size_t used = statistics.used_heap_size();
@@ -63,7 +109,8 @@ void check_room_for(size_t bytes) {
 }
 
 void IsolateImpl::check_limits() {
-  if (!look_at_limits()) throw Error(ErrorCode::kMemory, "the limits of this process leave almost no memory");
+  if (!look_at_limits())
+    throw Error(ErrorCode::kMemory, "the limits of this process leave almost no memory or memory mappings");
 }
 
 }  // namespace v8snap

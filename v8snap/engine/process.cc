@@ -9,9 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <fstream>
-#include <iterator>
-#include <limits>
 #include <map>
 
 #include "internal.hpp"
@@ -155,15 +152,6 @@ void start_v8() {
   g_started = true;
 }
 
-static long most_mappings() {
-  static const long most = [] {
-    long number = 0;
-    std::ifstream file("/proc/sys/vm/max_map_count");
-    return file >> number && number > 0 ? number : std::numeric_limits<long>::max();
-  }();
-  return most;
-}
-
 // V8 ends the process where the kernel gives it no more mappings. To count them takes a while: it is done where many
 // isolates are open, and for some of those only.
 static void check_mappings() {
@@ -171,8 +159,7 @@ static void check_mappings() {
   constexpr long kEach = 16;
   const long open = g_live[static_cast<size_t>(LiveKind::kIsolate)];
   if (open < kMany || open % kEach != 0) return;
-  std::ifstream file("/proc/self/maps");
-  const auto used = std::count(std::istreambuf_iterator<char>(file), {}, '\n');
+  const size_t used = count_mappings();
   if (used > most_mappings() / 10 * 9) {
     throw Error(ErrorCode::kMemory, "this process has " + std::to_string(used) +
                                         " memory mappings, and the kernel allows " + std::to_string(most_mappings()) +
