@@ -1,4 +1,4 @@
-"""Faults of the machine and the process around: killed helpers, full disks, missing libraries, signals, reloading."""
+"""Faults of the machine and the process around: killed helpers, missing libraries, signals, reloading."""
 
 import contextlib
 import os
@@ -101,90 +101,6 @@ def test_a_cache_whose_helper_is_killed_has_no_file(tmp_path):
     assert not path.exists()
     with v8snap.Isolate(v8snap.cached(path, {"a.js": "var a = 2"})) as iso:
         assert iso.new_context().eval("a") == 2
-
-
-# ---------------------------------------------------------------- disks
-
-FULL = """
-    import os, resource, signal, sys
-    import v8snap
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    with v8snap.SnapshotCreator() as sc:
-        sc.context.eval("var old = 1")
-    sc.blob.save("app.v8snap", key=None)
-    old = open("app.v8snap", "rb").read()
-    iso = v8snap.Isolate(sc.blob)
-    ctx = iso.new_context()
-    ctx.eval("1")
-    with iso.cpu_profile() as profile:
-        ctx.eval("for (let i = 0; i < 1e5; i++) String(i)")
-    before = sorted(os.listdir("."))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-    saves = [
-        lambda: sc.blob.save("app.v8snap"),
-        lambda: sc.blob.save("app.v8snap", key=b"key"),
-        lambda: sc.blob.save("new.v8snap"),
-        lambda: iso.write_heap_snapshot("app.heapsnapshot"),
-        lambda: profile.save("app.cpuprofile"),
-    ]
-    for save in saves[:int(sys.argv[2])]:
-        try:
-            save()
-        except OSError as error:
-            print(error.errno, end=" ")
-    assert sorted(os.listdir(".")) == before
-    assert open("app.v8snap", "rb").read() == old
-    assert v8snap.StartupData.load("app.v8snap") == sc.blob
-    assert ctx.eval("old") == 1
-    print("end")
-"""
-
-
-@pytest.mark.parametrize("room", [0, 100])
-def test_a_full_disk_leaves_the_old_file_and_no_other(child_ok, room):
-    assert child_ok(FULL, room, 5).split() == ["27"] * 5 + ["end"]
-
-
-@pytest.mark.parametrize("room", [5000, 200_000])
-def test_a_disk_that_is_full_in_the_middle_of_a_snapshot(child_ok, room):
-    """Behind its header, where V8's data begin, and far into them."""
-    assert child_ok(FULL, room, 3).split() == ["27"] * 3 + ["end"]
-
-
-def test_a_cache_on_a_full_disk_gives_what_was_built(child_ok):
-    code = """
-        import os, resource, signal
-        import v8snap
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5000, resource.RLIM_INFINITY))
-        blob = v8snap.cached("app.v8snap", {"a.js": "var a = 5"})
-        with v8snap.Isolate(blob) as iso:
-            print(iso.new_context().eval("a"), os.path.exists("app.v8snap"), os.listdir("."))
-    """
-    assert child_ok(code) == "5 False ['.app.v8snap.lock']\n"
-
-
-def test_a_folder_that_is_read_only(child_ok, tmp_path):
-    """Nobody may write there: saving raises, and what is in memory works."""
-    code = """
-        import os, v8snap
-        with v8snap.SnapshotCreator() as sc:
-            sc.context.eval("var a = 5")
-        iso = v8snap.Isolate(sc.blob)
-        if os.geteuid() == 0:
-            os.setgid(65534)
-            os.setuid(65534)
-        for save in (lambda: sc.blob.save("x.v8snap"), lambda: iso.write_heap_snapshot("x.heapsnapshot")):
-            try:
-                save()
-            except PermissionError:
-                print("refused", end=" ")
-        print(iso.new_context().eval("a"), os.listdir("."))
-    """
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    folder.chmod(0o555)
-    assert child_ok(code, cwd=folder) == "refused refused 5 []\n"
 
 
 # ---------------------------------------------------------------- libraries
