@@ -14,7 +14,7 @@ import proof_page
 
 #: What they are about -> the files of tests
 SUBJECTS = {
-    "faults of the machine, signals, forks, exits": "faults hostile process limits obstacles",
+    "faults of the machine, signals, forks, exits": "faults disks hostile process limits obstacles",
     "sandbox: escapes, pollution, hostile values, pools": "escapes pollution hostile_values pool_isolation",
     "conformance: what V8's own tests of snapshots check": "v8_behaviours rehash layers function_code unserializable",
     "conformance: test262, restored and plain": "conformance",

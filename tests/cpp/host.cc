@@ -270,13 +270,20 @@ void in_thread(const std::function<void()>& function) {
   PyEval_RestoreThread(state);
 }
 
-bool nothing_lives() {
+std::string alive() {
   const v8snap::LiveCounts live = v8snap::live_counts();
-  for (const long count : {live.isolates, live.creators, live.contexts, live.values, live.scripts, live.views,
-                           live.functions, live.exceptions, live.rejections, live.imports, live.profiles}) {
-    if (count != 0) return false;
+  const std::pair<const char*, long> counts[] = {
+      {"isolates", live.isolates},   {"creators", live.creators},     {"contexts", live.contexts},
+      {"values", live.values},       {"scripts", live.scripts},       {"views", live.views},
+      {"functions", live.functions}, {"exceptions", live.exceptions}, {"rejections", live.rejections},
+      {"imports", live.imports},     {"profiles", live.profiles},
+  };
+  static_assert(sizeof(live) == sizeof(counts) / sizeof(counts[0]) * sizeof(long), "each kind");
+  std::string found;
+  for (const auto& [kind, count] : counts) {
+    if (count != 0) found += (found.empty() ? "" : ", ") + (kind + (" " + std::to_string(count)));
   }
-  return true;
+  return found;
 }
 
 }  // namespace host

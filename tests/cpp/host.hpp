@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Python.h>
+#include <doctest/doctest.h>
 
 #include <functional>
 #include <memory>
@@ -111,7 +112,17 @@ inline std::shared_ptr<Home> new_home(size_t heap_limit = 0) { return std::make_
 // Runs `function` in another thread, with the GIL there, and waits for it without.
 void in_thread(const std::function<void()>& function);
 
-// Nothing is alive in the engine.
-bool nothing_lives();
+// What is alive in the engine, such as "contexts 1, values 3".
+std::string alive();
+
+// Around every test: what it leaves alive fails it, and no other. (doctest's listeners hear of an end too late for
+// that.)
+struct NothingStays {
+  ~NothingStays() { CHECK(alive() == before); }
+  const std::string before = alive();
+};
 
 }  // namespace host
+
+#undef TEST_CASE
+#define TEST_CASE(name) TEST_CASE_FIXTURE(host::NothingStays, name)

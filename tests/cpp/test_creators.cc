@@ -44,7 +44,6 @@ TEST_CASE("isolates start from what a creator's context had") {
     const Room room(std::make_shared<Home>(blob));
     CHECK(shown(room.call("run", {host::python("21")})) == "42");
   }
-  CHECK(host::nothing_lives());
 }
 
 TEST_CASE("several contexts, data of both kinds, and external references") {

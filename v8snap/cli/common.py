@@ -105,9 +105,13 @@ def script_named(files: dict[str, Path | None]) -> Iterator[None]:
 def check_folder(path: Path) -> None:
     """Raise OSError where a file can't be written to `path`: before the work, not after it."""
     folder = Path(os.path.realpath(path)).parent
-    problem = errno.EACCES if folder.is_dir() else errno.ENOENT
-    if problem == errno.ENOENT or not os.access(folder, os.W_OK | os.X_OK):
-        raise OSError(problem, os.strerror(problem), str(folder))
+    if not folder.is_dir():
+        problem = errno.ENOENT
+    elif os.access(folder, os.W_OK | os.X_OK):
+        return
+    else:
+        problem = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+    raise OSError(problem, os.strerror(problem), str(folder))
 
 
 def counted(number: int, noun: str) -> str:
