@@ -32,7 +32,7 @@ DEFAULT = {
 def test_all_is_as_it_was(child, way, placement):
     """In a process of its own: if V8 ends it, the last lines tell at which case."""
     code = f"import runpy; runpy.run_path({str(PROGRAM)!r})['main']({way!r}, {placement!r})"
-    done = child(code)
+    done = child(code, timeout=220)
     said = done.stdout.splitlines()
     assert done.returncode == 0, (done.returncode, said[-3:], done.stderr[-3000:])
     assert int(said[-1]) == len(restored.CLONE if way == "with a host" else restored.ALL)
