@@ -8,6 +8,7 @@ they are used, so that the last line tells which one killed the process; the ver
 """
 
 import asyncio
+import contextlib
 import faulthandler
 import itertools
 import sys
@@ -29,6 +30,7 @@ EXPECTED = (
     TimeoutError,
 )
 LIMIT = 0.15  # seconds for each call of JavaScript
+MAKING = 10  # and for making a value, where there has to be one
 MOST = 200  # elements that an endless iterator is asked for
 
 GETTERS = {
@@ -130,7 +132,8 @@ SIZES = {
     "objects a hundred thousand deep": "(() => { let a = {}; for (let i = 0; i < 1e5; i++) a = {a}; return a })()",
     "Maps a hundred thousand deep": "(() => { let a = 1; for (let i = 0; i < 1e5; i++) a = new Map([[1, a]]); return a })()",
     "causes a hundred thousand deep": (
-        "(() => { let e = null; for (let i = 0; i < 1e5; i++) e = new Error('x', {cause: e}); return e })()"
+        "(() => { const limit = Error.stackTraceLimit; Error.stackTraceLimit = 0; let e = null;"
+        " for (let i = 0; i < 1e5; i++) e = new Error('x', {cause: e}); Error.stackTraceLimit = limit; return e })()"
     ),
     "lone surrogates everywhere": r"({['\ud800']: '\udc00', s: Symbol('\ud800'), f: {['\udfff']() {}}['\udfff']})",
     "NUL everywhere": r"({['a\0b']: '\0', f: {['\0']() {}}['\0'], e: new Error('\0')})",
@@ -229,7 +232,65 @@ ERRORS = {
     "an aggregate of itself": "const e = new AggregateError([], 'x'); e.errors.push(e); e.cause = e; throw e",
 }
 
-KINDS = {"getters": GETTERS, "proxies": PROXIES, "sizes": SIZES, "runs": RUNS, "errors": ERRORS}
+SPECIES = {
+    "throws": "throw new Error('mine')",
+    "gives what is none": "return function () { return [] }",
+    "gives no promise": "return function (settles) { settles(() => 0, () => 0); return {} }",
+    "gives too little": "return function () { return new Uint8Array(1) }",
+    "closes": "close(); return function () { return {} }",
+    "never ends": "for (;;);",
+}
+SUBCLASSED = {
+    "Array": "A.from([1, 2, 3])",
+    "Uint8Array": "new A(9)",
+    "ArrayBuffer": "new A(9)",
+    "Promise": "new A((settle) => settle(1))",
+    "Promise, pending,": "new A(() => 1)",
+    "RegExp": "new A('a', 'g')",
+    "Map": "new A([['x', 1]])",
+    "Set": "new A([1, 'x'])",
+}
+LIARS = {
+    f"{base} whose species {what}": (
+        f"(() => {{ class A extends {base.partition(',')[0]} {{ static get [Symbol.species]() {{ {does} }} }} return {made} }})()"
+    )
+    for what, does in SPECIES.items()
+    for base, made in SUBCLASSED.items()
+}
+
+KINDS = {"getters": GETTERS, "proxies": PROXIES, "sizes": SIZES, "runs": RUNS, "errors": ERRORS, "species": LIARS}
+
+# Making these ends in an error, never ends, or gives what crosses as Python's own. All others have to give a value of
+# JavaScript, which each use gets.
+NO_VALUE = {
+    *ERRORS,
+    "a huge BigInt",
+    "thenables without end",
+    "a thenable that gives itself",
+    "promises without end",
+    "waiting on memory",
+    "catastrophic regular expressions",
+    "many groups",
+    "catastrophic replacement",
+    "a comparator that recurses",
+    "toString that recurses",
+    "toJSON that recurses",
+    "JSON of proxies without end",
+    "JSON a million deep",
+    "source a million deep",
+    "parentheses a million deep",
+    "a regular expression a million deep",
+    "templates nested deep",
+    "flat without end",
+    "toPrimitive that closes",
+    "hasInstance that closes",
+    "eval that defines over and over",
+    "apply with too many",
+    "Python with too many",
+    "Python by apply",
+    "Python as a constructor's species",
+    "Python as toString",
+}
 
 
 def first(iterable):
@@ -322,10 +383,24 @@ def fresh(isolate):
     return ctx
 
 
-def attempt(isolate, source, use):
+def make(ctx, what, source):
+    """The value, if there has to be one; what isn't worth any use is made all the same."""
+    if what in NO_VALUE:
+        with contextlib.suppress(*EXPECTED):
+            assert not isinstance(ctx.eval(source), _v8.JSValue), what
+        return None
+    ctx.isolate.timeout = MAKING
+    value = ctx.eval(source)
+    ctx.isolate.timeout = LIMIT
+    assert isinstance(value, _v8.JSValue), (what, value)
+    return value
+
+
+def attempt(isolate, what, source, use):
     ctx = fresh(isolate)
+    value = make(ctx, what, source)
     try:
-        use(ctx.eval(source), ctx)
+        use(value, ctx)
     except EXPECTED:
         pass
     finally:
@@ -342,22 +417,12 @@ def assert_healthy(isolate):
         assert ctx.eval("[3, 1, 2].sort().map((x) => `${x}`).join()") == "1,2,3"
 
 
-def endless(source):
-    """Not even making it ends, or it isn't worth more than one use."""
-    ctx = fresh(v8snap.Isolate(timeout=LIMIT))
-    try:
-        value = ctx.eval(source)
-    except EXPECTED:
-        return True
-    return not isinstance(value, _v8.JSValue)
-
-
-def use_all(source):
-    uses = {"nothing": lambda value, ctx: None} if endless(source) else USES
+def use_all(what, source):
+    uses = {"nothing": lambda value, ctx: None} if what in NO_VALUE else USES
     isolate = v8snap.Isolate(timeout=LIMIT, heap_limit=256 * 2**20)
     for name, use in uses.items():
         print(f"    {name}", flush=True)
-        attempt(isolate, source, use)
+        attempt(isolate, what, source, use)
         if isolate.closed:
             isolate = v8snap.Isolate(timeout=LIMIT, heap_limit=256 * 2**20)
     isolate.close()
@@ -368,7 +433,7 @@ def main(kind):
     warnings.simplefilter("ignore")
     for what, source in KINDS[kind].items():
         print(f"{kind}: {what}", flush=True)
-        use_all(source)
+        use_all(what, source)
     with v8snap.Isolate() as isolate:
         assert_healthy(isolate)
     print(len(KINDS[kind]))

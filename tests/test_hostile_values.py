@@ -12,7 +12,13 @@ spec = importlib.util.spec_from_file_location("hostile_values", PROGRAM)
 hostile_values = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(hostile_values)
 
-SLOW = {"sizes", "runs", "proxies"}
+SLOW = {"sizes", "runs", "proxies", "species"}
+
+
+def test_each_value_has_a_name_of_its_own():
+    names = [what for kind in hostile_values.KINDS.values() for what in kind]
+    assert len(names) == len({*names})
+    assert {*names} >= hostile_values.NO_VALUE
 
 
 @pytest.mark.parametrize(
@@ -27,6 +33,8 @@ def test_every_use_works_or_raises(child, kind):
     said = done.stdout.splitlines()
     assert done.returncode == 0, (done.returncode, said[-2:], done.stderr[-3000:])
     assert int(said[-1]) == len(hostile_values.KINDS[kind])
+    given = [what for what in hostile_values.KINDS[kind] if what not in hostile_values.NO_VALUE]
+    assert said.count("    to_py") == len(given)
 
 
 # Names that scripts have, and sources, of which V8 or a log could take harm.

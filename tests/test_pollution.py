@@ -207,3 +207,117 @@ def test_an_edit_is_an_assignment_as_in_javascript(ctx):
     with pytest.raises(v8snap.JSError):
         array.append(2)
     assert array.to_py() == [1]
+
+
+# Objects of classes with a species that must not be asked, and whatever Python does with them.
+SPECIES = {
+    "Array": (
+        "A.from([1, 2, 3, 4])",
+        {
+            "part": (lambda a: [a[1:3], a[::-2]], [[2, 3], [4, 2]]),
+            "copy": (
+                lambda a: [a.to_py(), [*a], [*reversed(a)], len(a)],
+                [[1, 2, 3, 4], [1, 2, 3, 4], [4, 3, 2, 1], 4],
+            ),
+            "edit": (
+                lambda a: [a.insert(0, 0), a.__setitem__(slice(0, 2), [9]), a.__delitem__(1), a.to_py()][-1],
+                [9, 3, 4],
+            ),
+            "more": (
+                lambda a: [a.extend([5]), a.reverse(), a.pop(), a.index(3), a.count(1), a.to_py()][2:],
+                [9, 2, 0, [5, 4, 3]],
+            ),
+        },
+    ),
+    "Uint8Array": (
+        "new A([1, 2, 3, 4, 5, 6, 7, 8, 9])",
+        {
+            "part": (lambda a: [a[1:3], a[::-4]], [[2, 3], [9, 5, 1]]),
+            "copy": (
+                lambda a: [a.to_py(), [*a], len(a), bytes(memoryview(a)[2:4])],
+                [bytes(range(1, 10)), [*range(1, 10)], 9, b"\3\4"],
+            ),
+            "edit": (
+                lambda a: [a.__setitem__(0, 7), a.__setitem__(slice(1, 3), b"xy"), a.to_py()][-1],
+                b"\7xy\4\5\6\7\10\11",
+            ),
+        },
+    ),
+    "Float64Array": (
+        "new A([1, 2.5])",
+        {
+            "copy": (lambda a: [a[:1], a.to_py().tolist(), [*a], memoryview(a).nbytes], [[1], [1, 2.5], [1, 2.5], 16]),
+        },
+    ),
+    "ArrayBuffer": (
+        "new A(9)",
+        {
+            "copy": (lambda a: [a.to_py(), len(a), memoryview(a)[3:].nbytes], [bytes(9), 9, 6]),
+        },
+    ),
+    "RegExp": (
+        "new A('a', 'g')",
+        {
+            "look": (lambda a: [a.source, a.lastIndex, [*a], len(a), a["constructor"]["name"]], ["a", 0, [], 0, "A"]),
+        },
+    ),
+    "Map": ("new A([['x', 1]])", {"copy": (lambda a: [a.to_py(), [*a], len(a), a["x"]], [{"x": 1}, ["x"], 1, 1])}),
+    "Set": ("new A([1])", {"copy": (lambda a: [a.to_py(), [*a], len(a), a | {2}], [{1}, [1], 1, {1, 2}])}),
+    "Promise": (
+        "new A((settle) => settle(5))",
+        {
+            "result": (lambda a: [a.result(), a.state, asyncio.run(awaited(a))], [5, "fulfilled", 5]),
+        },
+    ),
+}
+
+
+async def awaited(value):
+    return await asyncio.wait_for(value, 5)
+
+
+@pytest.mark.parametrize("base", SPECIES)
+def test_a_species_that_lies_is_not_asked(ctx, base):
+    made, uses = SPECIES[base]
+    calls = []
+    ctx.globals["polluted"] = calls.append
+    value = ctx.eval(f"class A extends {base} {{ static get [Symbol.species]() {{ ({HOSTILE})() }} }}; {made}")
+    for use, expected in uses.values():
+        assert use(value) == expected
+        assert repr(value)
+        assert dir(value)
+        assert ctx.eval("(x) => x instanceof A && x")(value) == value
+        assert ctx.to_js([value]).to_py()
+    assert calls == []
+
+
+# What awaiting a pending promise asks for, as JavaScript's own `await` of a subclass does, and what comes of it.
+SPECIES_OF_PROMISES = {
+    "throws": ("throw new RangeError('mine')", "mine"),
+    "is no constructor": ("return 5", "not a constructor"),
+    "gives no promise": ("return function (settles) { settles(() => 0, () => 0); return {} }", 7),
+    "gives the promise itself": ("return function (settles) { settles(() => 0, () => 0); return p }", 7),
+    "doesn't say how to settle": ("return function () { return {} }", "not callable"),
+    "has settled it": ("settle(3); return undefined", 3),
+    "throws when told": ("return function (settles) { settles(() => { throw 1 }, () => { throw 2 }); return [] }", 7),
+}
+
+
+@pytest.mark.parametrize("what", SPECIES_OF_PROMISES)
+def test_awaiting_a_promise_whose_species_lies_ends(ctx, what):
+    does, expected = SPECIES_OF_PROMISES[what]
+    promise = ctx.eval(
+        f"class A extends Promise {{ static get [Symbol.species]() {{ {does} }} }};"
+        " globalThis.p = new A((f) => { globalThis.settle = f })"
+    )
+
+    async def main():
+        asyncio.get_running_loop().call_later(0.01, ctx.eval, "settle(7)")
+        return await awaited(promise)
+
+    if isinstance(expected, str):
+        with pytest.raises(v8snap.JSError, match=expected):
+            asyncio.run(main())
+    else:
+        assert asyncio.run(main()) == expected
+    assert ctx.eval("1 + 1") == 2

@@ -91,6 +91,135 @@ def test_what_a_request_changes_is_gone(pool, what):
     assert two_requests(pool, lambda ctx: ctx.eval(change, "app.js"), lambda ctx: ctx.eval(look, "app.js")) == expected
 
 
+@pytest.mark.parametrize("what", POLLUTIONS)
+def test_what_a_request_changes_is_gone_in_a_pool_of_a_blob(make_blob, what):
+    change, look, expected = POLLUTIONS[what]
+    with IsolatePool(make_blob(), 1, timeout=30) as pool:
+        seen = two_requests(pool, lambda ctx: ctx.eval(change, "app.js"), lambda ctx: ctx.eval(look, "app.js"))
+    assert seen == expected
+
+
+# What is in the snapshot, what a hostile request does to it, and what is seen of it before and by the next one.
+IN_THE_SNAPSHOT = {
+    "a variable": ("let n = 1; var old = 'a'; n++", "n = old = 7; 1", "n + old", "2a"),
+    "what a constant holds": (
+        "const o = {list: [1, 2], deep: {x: 1}}",
+        "o.list.length = 1; o.deep.x = 2; o.added = 1; Object.setPrototypeOf(o.deep, null); Object.freeze(o); 1",
+        "JSON.stringify(o) + Object.isFrozen(o) + (Object.getPrototypeOf(o.deep) === Object.prototype)",
+        '{"list":[1,2],"deep":{"x":1}}falsetrue',
+    ),
+    "a closure": ("const count = (() => { let n = 0; return () => ++n })(); count()", "count(); 1", "count()", 2),
+    "collections": (
+        "const k = {}, m = new Map([[k, 1], ['b', 2]]), s = new Set([k]), w = new WeakMap([[k, 3]]),"
+        " v = new WeakSet([k])",
+        "m.set(k, 9); m.delete('b'); s.clear(); w.set(k, 9); v.delete(k); 1",
+        "[...m.values(), s.size, w.get(k), v.has(k)].join()",
+        "1,2,1,3,true",
+    ),
+    "a class": (
+        "class K { static n = 1; static #p = 1; static bump() { return ++K.#p } m() { return 'm' }"
+        " #f = 5; f(x) { return this.#f = x ?? this.#f } } const made = new K()",
+        "K.n = 9; K.bump(); K.added = 1; K.prototype.m = () => 'mine'; made.f(6); delete K.prototype.f; 1",
+        "[K.n, K.bump(), K.added, new K().m(), made.f?.()].join()",
+        "1,2,,m,5",
+    ),
+    "a template's object": (
+        "const seen = new Map(), tag = (s) => { seen.set(s, (seen.get(s) ?? 0) + 1); return seen.get(s) },"
+        " site = () => tag`a${1}`; site()",
+        "site(); site(); 1",
+        "site() + '' + seen.size",
+        "21",
+    ),
+    "where an expression stopped": (
+        "const r = /a/g, y = /./y; r.exec('aaa'); y.test('xx')",
+        "r.exec('aaa'); y.test('xx'); r.compile('b', 'g'); r.lastIndex = 3; 1",
+        "[r.lastIndex, y.lastIndex, r.source].join()",
+        "1,1,a",
+    ),
+    "prototypes": (
+        "Array.prototype.mine = 1; class A {} class B extends A {} const b = new B(), {push} = Array.prototype",
+        "Array.prototype.mine = 2; Object.setPrototypeOf(B.prototype, Array.prototype); Array.prototype.push = null; 1",
+        "[[].mine, b instanceof A, [].push === push].join()",
+        "1,true,true",
+    ),
+    "memory": (
+        "const small = new Uint8Array([1, 2]), large = new Float64Array(1e5).fill(1),"
+        " view = new DataView(large.buffer)",
+        "small.fill(9); large.fill(9); 1",
+        "[small.join(), large.every((x) => x === 1), view.getUint8(7)].join()",
+        "1,2,true,63",
+    ),
+    "what goes on": (
+        "let settle, then = 0; new Promise((f) => { settle = f }).then((x) => { then = x });"
+        " const g = (function* () { yield 1; yield 2; yield 3 })(); g.next()",
+        "settle(5); g.next(); 1",
+        "then + '' + g.next().value",
+        "02",
+    ),
+    "globals": (
+        "globalThis.there = 1; Object.defineProperty(globalThis, 'asked', {get: () => 'a', configurable: true});"
+        " function f() {} f.n = 1",
+        "delete globalThis.there; Object.defineProperty(globalThis, 'asked', {value: 'mine'}); f.n = 2; f = () => 1; 1",
+        "typeof there + asked + f.n + f.name",
+        "numbera1f",
+    ),
+    "dates, errors and proxies": (
+        "const d = new Date(5), e = new Error('x'), p = Proxy.revocable({x: 1}, {}), q = new Proxy(d, {})",
+        "d.setTime(0); e.message = 'mine'; p.revoke(); q.added = 1; 1",
+        "[d.getTime(), e.message, (() => { try { return p.proxy.x } catch { return 'revoked' } })(), d.added].join()",
+        "5,x,1,",
+    ),
+}
+
+
+def assert_the_snapshots_state(blob, change, look, expected):
+    """Three requests; also that there is something that the second one changes, and sees."""
+    with IsolatePool(blob, 1, timeout=30) as pool:
+        isolates = []
+        for hostile in (False, True, False):
+            with pool.context() as ctx:
+                isolates.append(ctx.isolate)
+                if hostile:
+                    change(ctx)
+                    assert look(ctx) != expected
+                else:
+                    assert look(ctx) == expected
+        assert isolates[0] is isolates[1] is isolates[2]
+
+
+@pytest.mark.parametrize("what", IN_THE_SNAPSHOT)
+def test_the_next_request_starts_with_what_the_snapshot_has(make_blob, what):
+    source, change, look, expected = IN_THE_SNAPSHOT[what]
+    blob = make_blob({"lib.js": source})
+    assert_the_snapshots_state(blob, lambda ctx: ctx.eval(change), lambda ctx: ctx.eval(look), expected)
+
+
+def test_the_next_request_starts_with_the_snapshots_modules():
+    sources = {"m": "import {list} from 'lib'; export let n = 1; export const up = () => ++n; export {list}; up()"}
+    sources["lib"] = "export const list = [1]; export default {}"
+    with v8snap.SnapshotCreator() as sc:
+        sc.add_module("m", sources["m"], resolve=sources)
+        sc.add_module("lib", sources["lib"])
+
+    def fetch(ctx):
+        """Data can be fetched once."""
+        if "m" not in ctx.globals:
+            ctx.globals["m"], ctx.globals["lib"] = ctx.data("m"), ctx.data("lib")
+        return ctx.globals["m"], ctx.globals["lib"]
+
+    def change(ctx):
+        module, lib = fetch(ctx)
+        module["up"]()
+        module["list"].append(2)
+        lib["default"]["leak"] = 1
+
+    def look(ctx):
+        module, lib = fetch(ctx)
+        return module["n"], module["list"].to_py(), lib["default"].to_py(), lib["list"].to_py()
+
+    assert_the_snapshots_state(sc.blob, change, look, (2, [1], {}, [1]))
+
+
 def test_a_python_function_is_each_contexts_own(pool):
     """Else one request could change what another one calls, and listen."""
 

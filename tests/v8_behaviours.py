@@ -26,26 +26,49 @@ BUFFERS = {
         "const b = new ArrayBuffer(100), m = new Map([[b, new Uint8Array(b)]]), w = new WeakMap([[m.get(b), b]])",
         "m.get(b).buffer === b && w.get(m.get(b)) === b",
     ),
-    "buffers that change their length, where there are some": (
-        "const made = 'resize' in ArrayBuffer.prototype ? new ArrayBuffer(8, {maxByteLength: 64}) : null",
-        "made === null || (made.resizable && (made.resize(32), made.byteLength === 32))",
-    ),
-    "views that follow such a buffer": (
-        """const made = 'resize' in ArrayBuffer.prototype ? new ArrayBuffer(8, {maxByteLength: 64}) : null,
-             follows = made && new Uint8Array(made), fixed = made && new Uint8Array(made, 0, 4)""",
-        """made === null || (follows.length === 8 && fixed.length === 4 &&
-           (made.resize(32), follows.length === 32 && fixed.length === 4 && (follows[31] = 7, new DataView(made).getUint8(31) === 7)))""",
-    ),
-    "buffers that were given away, where they can be": (
-        """const given = new ArrayBuffer(8), view = new Uint8Array(given, 2), words = new DataView(given),
-             there = 'transfer' in ArrayBuffer.prototype ? (view[0] = 5, given.transfer()) : null""",
-        """there === null || (given.byteLength === 0 && view.length === 0 && view.byteOffset === 0 && view[0] === undefined &&
-           new Uint8Array(there)[2] === 5 && (() => { try { words.byteLength } catch (e) { return e instanceof TypeError } })())""",
-    ),
     "a buffer among classes that inherit from classes": (
         """const z = new Uint8Array(1); class A { static x() {} } class B extends A {} B.foo = ''; class C extends B {}
            class D extends C {} class E extends B {} function F() {} Object.setPrototypeOf(F, D)""",
         "z.length === 1 && F.x === A.x && F.foo === '' && Object.getPrototypeOf(E) === B",
+    ),
+}
+
+# From which V8 on there is what a case needs: (major, minor). Older ones don't have it.
+RESIZING, TRANSFER = (11, 1), (11, 4)
+NEEDS = {
+    "ArrayBuffer.prototype.resize": RESIZING,
+    "ArrayBuffer.prototype.transfer": TRANSFER,
+}
+
+RESIZABLE_BUFFERS = {
+    "buffers that change their length": (
+        "const made = new ArrayBuffer(8, {maxByteLength: 64})",
+        "made.resizable && (made.resize(32), made.byteLength === 32) && made.maxByteLength === 64",
+    ),
+    "views that follow such a buffer": (
+        """const made = new ArrayBuffer(8, {maxByteLength: 64}), follows = new Uint8Array(made), fixed = new Uint8Array(made, 0, 4)""",
+        """follows.length === 8 && fixed.length === 4 &&
+           (made.resize(32), follows.length === 32 && fixed.length === 4 && (follows[31] = 7, new DataView(made).getUint8(31) === 7))""",
+    ),
+}
+
+# GIVE stands for what takes the buffer's memory away and gives a new buffer of it.
+GIVEN_BUFFERS = {
+    "a buffer that was given away and all that looks at it": (
+        """const given = new ArrayBuffer(16), bytes = new Uint8Array(given), part = new Uint16Array(given, 4, 2), rest = new Uint8Array(given, 2),
+             words = new DataView(given), some = new DataView(given, 8, 4), before = bytes.fill(5).length, there = GIVE(given)""",
+        """before === 16 && given.byteLength === 0 && new Uint8Array(there).join() === Array(16).fill(5).join() &&
+           [bytes, part, rest].every((a) => a.length === 0 && a.byteLength === 0 && a.byteOffset === 0 && a[0] === undefined &&
+             a.buffer === given && (a[0] = 7, a[0] === undefined) && Object.keys(a).length === 0) && words.buffer === given &&
+           [() => words.byteLength, () => words.getUint8(0), () => some.byteOffset, () => some.setUint8(0, 1),
+             () => given.slice(0), () => new Uint8Array(given), () => bytes.fill(1), () => [...part]].every((f) => {
+               try { f() } catch (e) { return e instanceof TypeError } })""",
+    ),
+    "an empty buffer and a large one that were given away": (
+        """const none = new ArrayBuffer(0), large = new ArrayBuffer(2 ** 20), view = new Float64Array(large), ends = view.fill(1.5).length - 1,
+             there = [GIVE(none), GIVE(large)]""",
+        """none.byteLength === 0 && large.byteLength === 0 && view.length === 0 && view[ends] === undefined &&
+           there[0].byteLength === 0 && new Float64Array(there[1])[ends] === 1.5 && there[1].byteLength === 2 ** 20""",
     ),
 }
 
@@ -154,15 +177,15 @@ COLLECTIONS = {
 GRAPHS = {
     "a list a hundred thousand long": (
         "let list = null; for (let i = 0; i < 1e5; i++) list = {i, next: list}; const nested = list",
-        "let n = 0; for (let o = nested; o !== null; o = o.next) n += o.i; n === 4999950000",
+        "(() => { let n = 0; for (let o = nested; o !== null; o = o.next) n += o.i; return n === 4999950000 })()",
     ),
     "arrays nested deep": (
         "let a = []; for (let i = 0; i < 1e5; i++) a = [a]; const deep = a",
-        "let n = 0; for (let o = deep; o.length; o = o[0]) n++; n === 1e5",
+        "(() => { let n = 0; for (let o = deep; o.length; o = o[0]) n++; return n === 1e5 })()",
     ),
     "closures nested deep": (
         "let f = () => 0; for (let i = 0; i < 3000; i++) { const g = f; f = () => g } const outer = f",
-        "let h = outer, n = 0; while (h() !== 0) { h = h(); n++ } n === 3000",
+        "(() => { let h = outer, n = 0; while (h() !== 0) { h = h(); n++ } return n === 3000 })()",
     ),
     "cycles": (
         "const a = {}, b = [a], c = new Map([[b, a]]); a.b = b; a.c = c; c.set(c, c); Object.setPrototypeOf(b, a)",
@@ -248,7 +271,7 @@ FUNCTIONS = {
     "hot functions": (
         """class A { m() { return 1 } } const a = new A(), hot = (x) => x.m() + 1; for (let i = 0; i < 2e4; i++) hot(a);
            const shapes = [{x: 1}, {y: 1, x: 2}, {z: 1, y: 1, x: 3}], read = (o) => o.x; for (let i = 0; i < 2e4; i++) read(shapes[i % 3])""",
-        """let s = 0; for (let i = 0; i < 2e4; i++) s += hot(a); s === 4e4 && (A.prototype.m = () => 5, hot(a) === 6) &&
+        """(() => { let s = 0; for (let i = 0; i < 2e4; i++) s += hot(a); return s === 4e4 })() && (A.prototype.m = () => 5, hot(a) === 6) &&
            read({x: 9}) === 9 && read({q: 1}) === undefined""",
     ),
     "never called, and called first after it": (
@@ -304,18 +327,34 @@ LATER = {
     ),
     "async generators that wait": (
         "const seen = [], g = (async function* () { yield 1; yield 2 })(); g.next().then((r) => seen.push(r.value))",
-        "g.next().then((r) => seen.push(r.value)); g.return(9).then((r) => seen.push(r.done))",
+        "g.next().then((r) => seen.push(r.value)), g.return(9).then((r) => seen.push(r.done))",
         "seen.join() === '1,2,true'",
     ),
     "settled promises": (
         "const ok = Promise.resolve({a: 1}), bad = Promise.reject(new Error('no')); bad.catch(() => 0); const seen = []",
-        "ok.then((x) => seen.push(x.a)); bad.catch((e) => seen.push(e.message)); Promise.all([ok, 5]).then((x) => seen.push(x.length))",
+        "ok.then((x) => seen.push(x.a)), bad.catch((e) => seen.push(e.message)), Promise.all([ok, 5]).then((x) => seen.push(x.length))",
         "seen.join() === '1,no,2'",
     ),
     "thenables": (
         "const t = {then(f) { f(7) }}, seen = []; const p = (async () => await t)()",
-        "p.then((x) => seen.push(x)); Promise.resolve(t).then((x) => seen.push(x))",
+        "p.then((x) => seen.push(x)), Promise.resolve(t).then((x) => seen.push(x))",
         "seen.join() === '7,7'",
     ),
 }
-CASES = {**BUFFERS, **CLASSES, **REGEXPS, **COLLECTIONS, **GRAPHS, **STRINGS, **FUNCTIONS, **REALM}
+
+
+def given_buffers(give):
+    return {name: (made.replace("GIVE", give), asked) for name, (made, asked) in GIVEN_BUFFERS.items()}
+
+
+def cases(version):
+    """All there are for a version of V8."""
+    made = {**ALWAYS, **LATER}
+    if version >= RESIZING:
+        made |= RESIZABLE_BUFFERS
+    if version >= TRANSFER:
+        made |= given_buffers("((buffer) => buffer.transfer())")
+    return made
+
+
+ALWAYS = {**BUFFERS, **CLASSES, **REGEXPS, **COLLECTIONS, **GRAPHS, **STRINGS, **FUNCTIONS, **REALM}
