@@ -10,11 +10,15 @@ they are used, so that the last line tells which one killed the process; the ver
 import asyncio
 import faulthandler
 import itertools
+import os
 import sys
 import warnings
 
 import v8snap
 from v8snap import _v8
+
+sys.path.insert(0, os.path.dirname(__file__))
+from own_mistakes import Expected, found
 
 EXPECTED = (
     v8snap.V8SnapError,
@@ -325,14 +329,14 @@ def fresh(isolate):
 def attempt(isolate, source, use):
     ctx = fresh(isolate)
     try:
-        use(ctx.eval(source), ctx)
-    except EXPECTED:
-        pass
+        with Expected(*EXPECTED):
+            use(ctx.eval(source), ctx)
     finally:
         if not ctx.closed:
             assert ctx.eval("1 + 1") == 2
             ctx.close()
     assert_healthy(isolate)
+    assert not found, "\n".join(found)
 
 
 def assert_healthy(isolate):
