@@ -234,7 +234,7 @@ MANY = {
     **dict.fromkeys(["symbol", "BigInt", "typed array", "WebAssembly module"], 100_000),
     **dict.fromkeys(["promise", "blob", "mapped file", "code cache", "async iteration", "unhandled rejection"], 20_000),
     **dict.fromkeys(["context", "context, dropped", "module", "module that JavaScript imports"], 20_000),
-    **dict.fromkeys(["WebAssembly memory", "task with a pool's context"], 20_000),
+    **dict.fromkeys(["WebAssembly memory", "task with a pool's context", "context with host objects"], 20_000),
 }
 
 #: Kind -> (cycles, what is done first, what is done again and again)
