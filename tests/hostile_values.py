@@ -11,11 +11,15 @@ import asyncio
 import contextlib
 import faulthandler
 import itertools
+import os
 import sys
 import warnings
 
 import v8snap
 from v8snap import _v8
+
+sys.path.insert(0, os.path.dirname(__file__))
+from own_mistakes import Expected, found
 
 EXPECTED = (
     v8snap.V8SnapError,
@@ -400,14 +404,14 @@ def attempt(isolate, what, source, use):
     ctx = fresh(isolate)
     value = make(ctx, what, source)
     try:
-        use(value, ctx)
-    except EXPECTED:
-        pass
+        with Expected(*EXPECTED):
+            use(value, ctx)
     finally:
         if not ctx.closed:
             assert ctx.eval("1 + 1") == 2
             ctx.close()
     assert_healthy(isolate)
+    assert not found, "\n".join(found)
 
 
 def assert_healthy(isolate):

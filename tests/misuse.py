@@ -31,6 +31,7 @@ from v8snap import Isolate, SnapshotCreator, StartupData  # noqa: E402
 
 sys.path.insert(0, os.path.dirname(__file__))
 from misuse_arguments import ODD, SLOTS  # noqa: E402
+from own_mistakes import Expected, found  # noqa: E402
 
 THIS_FILE = __file__  # which interpreter exit takes away
 
@@ -540,10 +541,11 @@ def run_case(name, case):
     print(name, flush=True)
     world = World()
     try:
-        with contextlib.suppress(*EXPECTED):
+        with Expected(*EXPECTED):
             case(world)
     finally:
         world.close()
+    assert not found, "\n".join(found)
 
 
 def main(state):

@@ -116,6 +116,28 @@ def test_errors_come_out_and_broken_iterators_are_left_alone(ctx):
     assert log(ctx) == []
 
 
+@pytest.mark.parametrize(
+    "given", ["null", "undefined", "5", "'text'", "1n", "Symbol()", "{}", "{next: 5}", "{next: null}"]
+)
+def test_what_is_no_iterator_is_said(ctx, given):
+    """By an error of its own: none that Python code runs into by using it as one."""
+    for symbol in ("asyncIterator", "iterator"):
+        with pytest.raises(TypeError, match="in place of an iterator"):
+            asyncio.run(collect(ctx.eval(f"({{[Symbol.{symbol}]: () => ({given})}})")))
+
+
+def test_a_return_that_is_no_function_does_not_hide_why_the_loop_was_left(ctx):
+    for value in ("5", "null", "{}"):
+        iterable = ctx.eval(f"({{[Symbol.asyncIterator]: () => ({{next: () => ({{value: 1}}), return: {value}}})}})")
+
+        async def main(iterable=iterable):
+            async for _ in iterable:
+                raise KeyError("mine")
+
+        with pytest.raises(KeyError, match="mine"):
+            asyncio.run(main())
+
+
 def test_what_return_throws_does_not_hide_why_the_loop_was_left(ctx):
     iterable = ctx.eval(
         "({[Symbol.asyncIterator]: () => ({next: async () => ({value: 1}), return() { throw new Error('return') }})})"

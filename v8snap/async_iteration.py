@@ -33,11 +33,13 @@ def iterate(context: Context, start: Callable[[], tuple[JSObject, bool]]) -> Asy
 async def _iterate(context: Context, start: Callable[[], tuple[JSObject, bool]]) -> AsyncGenerator[Any]:
     isolate = context.isolate
     iterator, is_async = await promises.ask(isolate, start)
+    if not isinstance(iterator, _v8.JSObject):
+        raise TypeError(f"an iterable gave {iterator!r} in place of an iterator")
     ended = waiting = False
     try:
         while True:
             waiting = True
-            step = await promises.ask(isolate, lambda: iterator["next"]())
+            step = await promises.ask(isolate, functools.partial(_next, iterator))
             if is_async:
                 step = await _awaited(context, step)
             if not isinstance(step, _v8.JSObject):
@@ -62,7 +64,8 @@ async def _close(context: Context, iterator: JSObject, waits: bool) -> None:
     """Call its ``return()``. Where it is still at work on a step, nobody waits for it."""
 
     def end() -> Any:
-        return iterator["return"]() if "return" in iterator else undefined
+        method = iterator["return"] if "return" in iterator else undefined  # noqa: SIM401, it is no dict
+        return method() if callable(method) else undefined
 
     with contextlib.suppress(errors.V8SnapError):
         closing = await promises.ask(context.isolate, end)
@@ -71,6 +74,13 @@ async def _close(context: Context, iterator: JSObject, waits: bool) -> None:
         elif isinstance(closing, _v8.JSPromise):
             # Its rejection is nobody's matter.
             await promises.ask(context.isolate, lambda: closing._when_settled(lambda *_: None))
+
+
+def _next(iterator: JSObject) -> Any:
+    method = iterator["next"] if "next" in iterator else undefined  # noqa: SIM401, it is no dict
+    if not callable(method):
+        raise TypeError(f"an iterable gave {iterator!r}, whose next is {method!r}, in place of an iterator")
+    return method()
 
 
 async def _awaited(context: Context, value: Any) -> Any:
