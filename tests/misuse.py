@@ -430,7 +430,11 @@ def made_without_init(world, use):
     for name in METHODS:
         thing = getattr(world, name)
         setattr(world, name, type(thing).__new__(type(thing)))
-    use(world)
+    try:
+        use(world)
+    except AttributeError as error:
+        if error.name not in ("_header", "_layout"):  # a class in Python has nothing before its __init__
+            raise
 
 
 def an_isolate_that_was_only_allocated(world, use):
