@@ -370,3 +370,22 @@ def test_a_plain_isolate_after_its_helper_failed_once(child_ok):
             sys.executable = program
     """
     assert child_ok(code) == {10: "refused 2 ", 11: "refused refused "}.get(V8_MAJOR, "2 2 ")
+
+
+def test_v8_writes_nothing_to_standard_output(child_ok):
+    """It would where nobody listens: warnings, and errors that no JavaScript can catch."""
+    code = """
+        import contextlib, v8snap
+        old = "import('a', {assert: {type: 'json'}}).catch(() => 0); eval('import(1, {assert: {}}).catch(() => 0)')"
+        asm = "(function () { 'use asm'; function f() { return x.y } return f })()"
+        v8snap.set_flags("--stack-trace-limit=5")
+        with v8snap.SnapshotCreator() as sc:
+            for source in (old, asm):
+                with contextlib.suppress(v8snap.JSError):  # V8 knows "assert" for some releases only
+                    sc.context.eval(source)
+        with v8snap.Isolate(sc.blob) as isolate, isolate.new_context() as ctx:
+            for source in (old, asm):
+                with contextlib.suppress(v8snap.JSError):
+                    ctx.eval(source)
+    """
+    assert child_ok(code) == ""

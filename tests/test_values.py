@@ -376,6 +376,30 @@ def test_iteration_is_javascripts(ctx, source, values):
     assert [v8snap.to_py(each) for each in ctx.eval(source)] == values
 
 
+@pytest.mark.parametrize("given", ["null", "undefined", "5", "'text'", "{}", "{next: 5}", "{next: () => 5}"])
+def test_what_is_no_iterator_is_said(ctx, given):
+    """By an error of its own: none that Python code runs into by using it as one."""
+    with pytest.raises(TypeError, match="in place of an"):
+        list(ctx.eval(f"({{[Symbol.iterator]: () => ({given})}})"))
+
+
+def test_a_return_that_is_no_function_does_not_hide_why_the_loop_was_left(ctx):
+    with pytest.raises(KeyError, match="mine"):
+        for _ in ctx.eval("({[Symbol.iterator]: () => ({next: () => ({value: 1}), return: 5})})"):
+            raise KeyError("mine")
+
+
+def test_indices_that_are_none_are_type_errors(ctx):
+    array = ctx.eval("[1, 2]")
+    for wrong in (int, "a", 1.0, None):
+        with pytest.raises(TypeError):
+            array[wrong]
+        with pytest.raises(TypeError):
+            del array[wrong]
+        with pytest.raises(TypeError):
+            array[wrong] = 1
+
+
 def test_an_iterator_is_closed_where_python_stops(ctx):
     generator = ctx.eval(
         "globalThis.log = []; (function* () { try { yield 1; yield 2 } finally { log.push('end') } })()"

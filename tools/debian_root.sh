@@ -73,7 +73,7 @@ git -C "$source" archive HEAD | tar x -C "$root/src"
 mkdir -p "$root/packages" && (cd "$root/packages" && xargs npm pack --silent < "$source/tests/packages.txt")
 
 inside() {
-  env -i HOME=/root PATH=/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
+  env -i HOME=/root PATH=/venv/bin:/usr/bin:/bin:/usr/sbin:/sbin PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
     V8SNAP_TEST_PACKAGES=/packages ${https_proxy:+https_proxy="$https_proxy"} \
     chroot "$root" bash -ceu "$@"
 }
@@ -109,7 +109,7 @@ assert v8snap.build_config()[\"v8_source\"] == \"system\""'
 tests() {
   local name=$1 began=$SECONDS
   shift
-  inside 'cd /src && /venv/bin/pytest -q "$@"' pytest "$@" | tee "$root/pytest.log"
+  inside 'cd /src && pytest -q -o cache_dir=/var/cache/v8snap-tests "$@"' pytest "$@" | tee "$root/pytest.log"
   note "$name" "pytest=$(tail -n 1 "$root/pytest.log")" "seconds=$((SECONDS - began))"
 }
 
@@ -118,8 +118,8 @@ tests "Debian $suite" "$@"
   if [ $slow = yes ]; then
     tests "Debian $suite, what takes long" -m slow
   else
-    inside 'cd /src && /venv/bin/pytest -n 0 -q -m slow tests/test_libraries.py'
+    inside 'cd /src && pytest -n 0 -q -m slow tests/test_libraries.py'
   fi
-  inside 'cd /src && /venv/bin/python -P tests/hazards.py'
+  inside 'cd /src && python -P tests/hazards.py'
   cp "$root"/src/docs/reference/hazards.* "$source/docs/reference/"
 }

@@ -25,6 +25,7 @@ import copy
 import enum
 import hashlib
 import json
+import operator
 import os
 import struct
 import sys

@@ -181,25 +181,36 @@ cdef bint _is_protocols(str name):
     return name.startswith("_") and name.endswith("_") and name.startswith(("__", "_repr_", "_ipython_"))
 
 
-def _iterate(JSObject iterator):
+def _iterate(iterator):
     """What a JavaScript iterator gives, closing it where Python stops early."""
-    ended = False
+    if not isinstance(iterator, JSObject):
+        raise TypeError(f"an iterable gave {iterator!r} in place of an iterator")
+    ended = waiting = False
     try:
         while True:
-            step = iterator["next"]()
+            waiting = True
+            method = iterator["next"] if "next" in iterator else undefined
+            if not callable(method):
+                raise TypeError(f"an iterable gave {iterator!r}, whose next is {method!r}, in place of an iterator")
+            step = method()
+            if not isinstance(step, JSObject):
+                raise TypeError(f"an iterator gave {step!r} in place of an object with done and value")
             if "done" in step and step["done"]:
                 ended = True
                 return
-            yield step["value"] if "value" in step else undefined
-    except errors.V8SnapError:
-        ended = True
+            value = step["value"] if "value" in step else undefined
+            waiting = False
+            yield value
+    except (errors.V8SnapError, TypeError):
+        ended = waiting  # the iterator's own: it is broken
         raise
     finally:
         # Not where another thread has the isolate: the garbage collector may be what ends this.
-        if not ended and not iterator.closed and not iterator._context._isolate._busy:
+        if not ended and not iterator.closed and not (<JSObject>iterator)._context._isolate._busy:
             try:
-                if "return" in iterator:
-                    iterator["return"]()
+                method = iterator["return"] if "return" in iterator else undefined
+                if callable(method):
+                    method()
             except errors.V8SnapError:
                 pass
 
@@ -219,7 +230,7 @@ cdef class JSArray(JSObject):
 
     cdef Py_ssize_t _index(self, key) except -1:
         cdef Py_ssize_t length = self._ptr().length()
-        index = key.__index__()
+        index = operator.index(key)
         if index < 0:
             index += length
         if not 0 <= index < length:

@@ -77,9 +77,10 @@ void heap_check(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* dat
   self->stop_for_memory();
 }
 
-// What nobody can catch, such as a finalizer's exception, goes where Python's own of that kind go; V8 would write it to
-// standard output. Without the GIL.
-void report_unraisable(v8::Local<v8::Message> message, v8::Local<v8::Value>) {
+// What nobody can catch, such as a finalizer's exception, goes where Python's own of that kind go, and V8's warnings of
+// old ways to write things go nowhere; V8 would write all to standard output. Without the GIL.
+void report_message(v8::Local<v8::Message> message, v8::Local<v8::Value>) {
+  if (message->ErrorLevel() != v8::Isolate::kMessageError) return;
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   const int line = message->GetLineNumber(isolate->GetCurrentContext()).FromMaybe(0);
   GilHold gil;
@@ -185,11 +186,14 @@ void IsolateImpl::start_common() {
   v8->AddNearHeapLimitCallback(near_heap_limit, this);
   v8->AutomaticallyRestoreInitialHeapLimit();
   v8->AddGCEpilogueCallback(heap_check, this);
+  v8->AddMessageListenerWithErrorLevel(report_message, v8::Isolate::kMessageAll);
   used_externals = PySet_New(nullptr);
   home = thread_number();
   watchdog_add(this);
   count_live(LiveKind::kIsolate, 1);
 }
+
+void IsolateImpl::stop_listening() { v8->RemoveMessageListeners(report_message); }
 
 void IsolateImpl::stop_for_memory() {
   over_heap_limit = true;
@@ -515,11 +519,9 @@ int IsolateImpl::run_tasks() {
   };
   task_calls = 0;
   v8->AddBeforeCallEnteredCallback(count_call);
-  v8->AddMessageListener(report_unraisable);  // none may be there when a blob is made
   // A stop is for all of them: V8 forgets it with the first that it ends.
   while (stop_reason == StopReason::kNone && v8::platform::PumpMessageLoop(v8_platform(), v8)) {
   }
-  v8->RemoveMessageListeners(report_unraisable);
   v8->RemoveBeforeCallEnteredCallback(count_call);
   return task_calls;
 }

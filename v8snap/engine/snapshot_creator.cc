@@ -288,6 +288,7 @@ class SnapshotCreatorImpl final : public SnapshotCreator {
       v8::Isolate::Scope scope(isolate_.v8);
       refusal = hand_over(&keep);
       if (refusal.why == Why::kNone) {
+        isolate_.stop_listening();
         blob = (*isolate_.creator)
                    ->CreateBlob(keep ? v8::SnapshotCreator::FunctionCodeHandling::kKeep
                                      : v8::SnapshotCreator::FunctionCodeHandling::kClear);
