@@ -36,6 +36,7 @@ def main(default: str, slow: str) -> None:
     here = f"Debian {platform.freedesktop_os_release()['VERSION_CODENAME']}"
     tests: collections.Counter[str] = collections.Counter()
     seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
+    properties: dict[tuple[str, str], str] = {}  # by file of tests and name
     for path, which in ((default, here), (slow, f"{here}, what takes long")):
         report = xml.etree.ElementTree.parse(path)
         for case in report.iter("testcase"):
@@ -44,20 +45,25 @@ def main(default: str, slow: str) -> None:
             name = case.get("classname", "").rpartition(".")[2].removeprefix("test_")
             tests[name] += 1
             seconds[name] += float(case.get("time", 0))
-            facts = {each.get("name", ""): int(each.get("value", 0)) for each in case.iter("property")}
-            if name == "conformance" and facts:
-                proof_page.record("test262", f"V8 {versions['V8']}", facts)
+            properties |= {(name, each.get("name", "")): each.get("value", "") for each in case.iter("property")}
         suite = next(report.iter("testsuite"))
         said = f"{suite.get('tests')} passed in {float(suite.get('time', 0)):.2f}s"
         proof_page.record("matrix", which, {**versions, "pytest": said, "seconds": round(float(suite.get("time", 0)))})
+    test262 = {fact: int(value) for (name, fact), value in properties.items() if name == "conformance"}
+    proof_page.record("test262", f"V8 {versions['V8']}", test262)
+    others = [f"{package} {version}" for (name, package), version in properties.items() if name == "other_v8s"]
+    rows = {}
     for subject, names in SUBJECTS.items():
         files = names.split()
         missing = [name for name in files if not tests[name]]
         if missing:
             sys.exit(f"no test of {missing} is in the reports")
-        facts = {"tests": sum(tests[each] for each in files), "seconds": round(sum(seconds[each] for each in files))}
-        proof_page.record("tests", subject, {**versions, **facts})
-    proof_page.record("tests", "all", {**versions, "tests": tests.total(), "seconds": round(sum(seconds.values()))})
+        title = f"{subject}: {', '.join(others)}" if "other_v8s" in files else subject
+        rows[title] = {"tests": sum(tests[each] for each in files), "seconds": sum(seconds[each] for each in files)}
+    rows["all"] = {"tests": tests.total(), "seconds": sum(seconds.values())}
+    proof_page.replace(
+        "tests", {name: {**versions, **facts, "seconds": round(facts["seconds"])} for name, facts in rows.items()}
+    )
 
 
 if __name__ == "__main__":
