@@ -304,7 +304,10 @@ SPECIES_OF_PROMISES = {
 
 
 @pytest.mark.parametrize("what", SPECIES_OF_PROMISES)
-def test_awaiting_a_promise_whose_species_lies_ends(ctx, what):
+def test_awaiting_a_promise_whose_species_lies_ends(ctx, what, monkeypatch):
+    """What it throws where nobody can catch it is told as such."""
+    uncaught = []
+    monkeypatch.setattr("sys.unraisablehook", lambda args: uncaught.append(str(args.exc_value)))
     does, expected = SPECIES_OF_PROMISES[what]
     promise = ctx.eval(
         f"class A extends Promise {{ static get [Symbol.species]() {{ {does} }} }};"
@@ -320,4 +323,5 @@ def test_awaiting_a_promise_whose_species_lies_ends(ctx, what):
             asyncio.run(main())
     else:
         assert asyncio.run(main()) == expected
+    assert uncaught == (["Uncaught 2 (:0)"] if what == "throws when told" else [])
     assert ctx.eval("1 + 1") == 2

@@ -375,17 +375,23 @@ def test_a_plain_isolate_after_its_helper_failed_once(child_ok):
 def test_v8_writes_nothing_to_standard_output(child_ok):
     """It would where nobody listens: warnings, and errors that no JavaScript can catch."""
     code = """
-        import contextlib, v8snap
+        import contextlib, sys, v8snap
+        uncaught = []
+        sys.unraisablehook = lambda args: uncaught.append(str(args.exc_value))
+        # V8's own promise calls these functions, where no JavaScript runs.
+        job = "function Told(settles) { settles(() => { throw 1 }, () => { throw 2 }) };"
+        job += "{ const p = Promise.resolve(); p.constructor = {[Symbol.species]: Told}; p.then(() => 1) }"
         old = "import('a', {assert: {type: 'json'}}).catch(() => 0); eval('import(1, {assert: {}}).catch(() => 0)')"
         asm = "(function () { 'use asm'; function f() { return x.y } return f })()"
         v8snap.set_flags("--stack-trace-limit=5")
         with v8snap.SnapshotCreator() as sc:
-            for source in (old, asm):
+            for source in (old, asm, job):
                 with contextlib.suppress(v8snap.JSError):  # V8 knows "assert" for some releases only
                     sc.context.eval(source)
         with v8snap.Isolate(sc.blob) as isolate, isolate.new_context() as ctx:
-            for source in (old, asm):
+            for source in (old, asm, job):
                 with contextlib.suppress(v8snap.JSError):
                     ctx.eval(source)
+        assert uncaught == ["Uncaught 2 (:0)"] * 2, uncaught
     """
     assert child_ok(code) == ""

@@ -7,7 +7,8 @@ cdef class Isolate:
 
     An isolate: a JavaScript engine with a heap of its own.
 
-    Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`.
+    Any thread may use it; calls from several threads take turns. Use it in a ``with`` block, or call `close`. What
+    JavaScript throws where nobody can catch it, in a job of V8's own, goes to `sys.unraisablehook`.
 
     See V8's ``include/v8-isolate.h``.
 
