@@ -78,7 +78,7 @@ case $mode in
       test_threads.py test_staying.py test_promises.py test_finalizers.py test_errors.py test_code_cache.py \
       test_layers.py test_modules.py test_startup_data.py test_pool.py test_pool_asyncio.py test_pool_isolation.py \
       test_hostile_values.py test_pollution.py test_escapes.py test_webassembly.py test_async_iteration.py \
-      test_cpu_profiles.py 2>&1 | tee "$log" || { findings; exit 1; }
+      test_cpu_profiles.py test_code_cache_sources.py test_timers_interrupted.py 2>&1 | tee "$log" || { findings; exit 1; }
     # Freed memory is kept for a while, which would look like growth.
     ASAN_OPTIONS=$ASAN_OPTIONS:quarantine_size_mb=8 LD_PRELOAD=$preload python fuzz_api.py 60 || { findings; exit 1; }
     findings
