@@ -27,7 +27,8 @@ WELL = {
     "wrong": [],
     "left": {},
     "resident_growth_mib": 1.0,
-    "resident_slope_kib_per_minute": 100,
+    "resident_before_mib": 60,
+    "resident_after_mib": 75,
     "served": dict.fromkeys(kind.__name__ for kind in [*soak.KINDS, *soak.RARE, *soak.ASYNC_KINDS]),
 }
 
@@ -45,7 +46,7 @@ def test_the_page_is_made_of_the_data():
         {"in_use": 1},
         {"left": {"contexts": 1}},
         {"resident_growth_mib": 100.0},
-        {"resident_slope_kib_per_minute": 1844},
+        {"resident_after_mib": 175},
         {"served": {"render": 5}},
     ],
 )

@@ -81,8 +81,9 @@ SECTIONS = {
         "goes wrong on purpose: endless loops, full heaps, termination, forks, exceptions. Each request is counted "
         "at both ends, and each result is compared. Times are those from asking for a context to the result, of the "
         "requests that nothing stops, and so most of them are the wait for one of four isolates, which ten ask for; "
-        "the machine had other work. Growth is that of the least memory in a quarter of the time, from the second to "
-        "the last; the slope is the middle one between any two parts of the time.",
+        "the machine had other work. What leaked would be there after the end, when all is closed, beside what was "
+        "there before. Meanwhile heaps fill up and go: growth is that of the least memory in a quarter of the time, "
+        "from the second to the last; the slope is the middle one between any two parts of the time.",
         "python tests/soak.py --minutes 60 --record",
     ),
     "coverage": (
