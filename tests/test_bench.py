@@ -47,6 +47,7 @@ def measured(tmp_path_factory):
     return result
 
 
+@pytest.mark.slow
 def test_every_way_is_measured_step_by_step(measured):
     assert list(measured["ways"]) == list(bench.WAYS)
     assert measured["scripts"] == ["program.js"]
@@ -74,6 +75,7 @@ def test_tables_show_ways_and_functions(measured, files, monkeypatch, columns):
     assert json.loads(run(program, "--json").stdout)["uncompiled"] == [asdict(left[0])]
 
 
+@pytest.mark.slow
 def test_what_the_warm_up_leaves_uncompiled_is_named(files):
     program, warmup, call = files(program=PROGRAM, warmup="called(1)", call="called(größe(2))")
     result = json.loads(run(program, "-w", warmup, "-c", call, "--json").stdout)

@@ -200,7 +200,10 @@ STOPS = {
 }
 
 
-@pytest.mark.parametrize("dependency", STOPS.values(), ids=STOPS)
+@pytest.mark.parametrize(
+    "dependency",
+    [pytest.param(STOPS[what], id=what, marks=pytest.mark.slow if "built-in" in what else []) for what in STOPS],
+)
 def test_a_stop_before_a_module_that_awaits(child_ok, dependency):
     code = """
         import sys, time, v8snap

@@ -295,7 +295,7 @@ def test_exit_with_many_daemon_threads(child):
     "what",
     [
         "ctx.eval('for (;;) busy(1.5, {}, [2])')",
-        "ctx.to_js([Busy()] * 10**6)",
+        pytest.param("ctx.to_js([Busy()] * 10**6)", marks=pytest.mark.slow),
         pytest.param("ctx.eval('for (;;) busy()')", marks=pytest.mark.slow),
         pytest.param("ctx.eval('g')(Busy())", marks=pytest.mark.slow),
     ],

@@ -12,7 +12,7 @@ spec = importlib.util.spec_from_file_location("hostile_values", PROGRAM)
 hostile_values = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(hostile_values)
 
-SLOW = {"sizes", "runs", "proxies", "species"}
+SLOW = {"sizes", "runs", "proxies", "species", "getters"}
 
 
 def test_each_value_has_a_name_of_its_own():

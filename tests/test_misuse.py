@@ -24,6 +24,8 @@ SLOW = {
     "after_a_terminate_that_met_nothing",
     "after_other_creators_ended_out_of_order",
     "after_what_holds_it_was_dropped",
+    "arguments 1",
+    "arguments 2",
 }
 
 

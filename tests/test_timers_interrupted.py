@@ -93,7 +93,9 @@ SIGNALS = """
 """
 
 
-@pytest.mark.parametrize("what", ["close", "set", "clear", "run"])
+@pytest.mark.parametrize(
+    "what", ["close", "set", *(pytest.param(what, marks=pytest.mark.slow) for what in ("clear", "run"))]
+)
 def test_an_interruption_anywhere_neither_hangs_nor_loses_a_timer(child, what):
     done = child(EVERYWHERE, what)
     assert done.stdout == "done\n", done
