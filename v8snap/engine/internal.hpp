@@ -141,8 +141,8 @@ class IsolateImpl final : public Isolate {
   // For `thread` only, a thread_number(), where it isn't 0.
   void request_stop(StopReason reason, int level, unsigned long thread = 0);
   // The outermost run, as the heap or the process's memory is at its limit.
-  void stop_listening();  // to V8's messages: no listener may be there when a blob is made
   void stop_for_memory();
+  void stop_listening();  // to V8's messages: no listener may be there when a blob is made
   void stash_python_exception();
 
   // The open context of ours that `local` is, or null.
