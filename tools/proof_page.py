@@ -32,7 +32,7 @@ SECTIONS = {
         "Versions of V8 and Python",
         "What `pytest` runs, and what takes long besides (`pytest -m slow`), built against each Debian release's own "
         "V8 and on each Python; wheels have a V8 inside that was made from sources (`tools/build_wheels --test "
-        "--record`). No package brings a free-threaded Python to these systems.",
+        "--record`). Several ran at the same time. No package brings a free-threaded Python to these systems.",
         "tools/matrix.sh --record --slow",
     ),
     "tests": (
@@ -55,8 +55,10 @@ SECTIONS = {
     "sanitizers": (
         "Sanitizers",
         "The engine's tests in C++, which hold Python but nothing of v8snap's Python, and Python's tests of what lives "
-        "how long and of conversion. Python's own library and V8's are not built with a sanitizer. What is suppressed "
-        "and why: `tools/sanitizers`.",
+        "how long and of conversion, in all processes that they start. Python's own library and V8's are not built with "
+        "a sanitizer. Leaks are looked for in C++ only; the sanitizer's own memory hinders three of Python's tests, and "
+        "valgrind one in C++: `tools/sanitize.sh` names them. Valgrind is told of two things of Python's own: "
+        "`tools/sanitizers`.",
         "tools/sanitize.sh asan|python|valgrind --record",
     ),
     "leaks": (
