@@ -54,11 +54,11 @@ SECTIONS = {
     ),
     "sanitizers": (
         "Sanitizers",
-        "The engine's tests in C++, which hold Python but nothing of v8snap's Python, and Python's tests of what lives "
-        "how long and of conversion, in all processes that they start. Python's own library and V8's are not built with "
-        "a sanitizer. Leaks are looked for in C++ only; the sanitizer's own memory hinders three of Python's tests, and "
-        "valgrind one in C++: `tools/sanitize.sh` names them. Valgrind is told of two things of Python's own: "
-        "`tools/sanitizers`.",
+        "The engine's tests in C++, which hold Python but nothing of v8snap's Python, and Python's tests of what "
+        "lives how long and of conversion, in all processes that they start. Python's own library and V8's are not "
+        "built with a sanitizer. Leaks are looked for in C++ only; the sanitizer's own memory hinders three of "
+        "Python's tests, and valgrind one in C++: `tools/sanitize.sh` names them. Valgrind is told of two things "
+        "of Python's own: `tools/sanitizers`.",
         "tools/sanitize.sh asan|python|valgrind --record",
     ),
     "leaks": (
