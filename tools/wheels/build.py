@@ -188,7 +188,6 @@ class Workshop:
                         **versions.groupdict(),
                         "pytest": last_line(printed),
                         "seconds": int(time.monotonic() - began),
-                        "wheel_bytes": wheel.stat().st_size,
                     }
                     with self.once:
                         proof_page.record("matrix", f"CPython {python.name}, a wheel", facts)
