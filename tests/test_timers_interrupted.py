@@ -1,6 +1,10 @@
 """What interrupts the running of timers, a signal handler or a finalizer, and uses them: nothing waits for itself."""
 
+import collections
+
 import pytest
+
+from v8snap.host import timers
 
 # Interrupts at the nth line that runs in timers.py, for every n: what a signal handler does at a time of its choosing.
 EVERYWHERE = """
@@ -104,3 +108,16 @@ def test_an_interruption_anywhere_neither_hangs_nor_loses_a_timer(child, what):
 def test_a_signal_handler_closes_the_context_whose_timers_run(child):
     done = child(SIGNALS)
     assert done.stdout == "done\n", done
+
+
+def test_what_another_thread_does_first_is_not_missed():
+    """Two that leave their sections at the same time both see what was deferred."""
+
+    class TakenMeanwhile(collections.deque):
+        def popleft(self):
+            self.clear()
+            return super().popleft()
+
+    section = timers._Section()
+    section._deferred = TakenMeanwhile([list])
+    assert section.do(lambda: 5) == 5

@@ -63,7 +63,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
     return None if asyncio is None else asyncio._get_running_loop()
 
 
-def _surroundings() -> tuple[asyncio.AbstractEventLoop | None, Callable[[Callable[[], object]], object] | None]:
+def _surroundings() -> tuple[asyncio.AbstractEventLoop | None, Runner | None]:
     """The loop that runs, or that of the `eval_async` around and what runs timers in its threads and time."""
     promises = sys.modules.get("v8snap.promises")  # where nobody imported it, there is no such call
     return (_running_loop(), None) if promises is None else (promises.current_loop(), promises.runner_for_timers())
@@ -150,7 +150,11 @@ class _Section:
                     self._owner = 0
         finally:
             while self._deferred:
-                self.do(self._deferred.popleft())
+                try:
+                    deferred = self._deferred.popleft()
+                except IndexError:  # another thread was quicker
+                    break
+                self.do(deferred)
 
     def wake(self) -> None:
         """Have all that wait look again."""
