@@ -64,13 +64,15 @@ size_t most_mappings() {
   return most;
 }
 
+bool leaves_mappings(size_t used) { return used <= most_mappings() / 10 * 9; }
+
 bool mappings_are_left() {
   static std::atomic<Clock::rep> next_look{0};
   static std::atomic<bool> left{true};
   const auto now = Clock::now();
   if (now.time_since_epoch().count() < next_look) return left;
   const size_t used = count_mappings();
-  left = used <= most_mappings() / 10 * 9;
+  left = leaves_mappings(used);
   // Where none are left, what frees some may be done at the next moment.
   const auto pause = left ? pause_between_looks(used, most_mappings()) : Clock::duration::zero();
   next_look = (Clock::now() + pause).time_since_epoch().count();

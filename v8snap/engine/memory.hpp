@@ -16,7 +16,9 @@ constexpr size_t kSpareAddressSpace = size_t{64} << 20;
 // takes the longer, the more there are.
 size_t count_mappings();
 size_t most_mappings();
-// Whether they leave a tenth, as of a look some milliseconds ago or now.
+// Whether so many leave a tenth: V8 ends the process where it gets none.
+bool leaves_mappings(size_t used);
+// The same of those that there are, as of a look some milliseconds ago or now.
 bool mappings_are_left();
 // Throws kMemory where the limits don't leave that many bytes at one go.
 void check_room_for(size_t bytes);

@@ -160,7 +160,7 @@ static void check_mappings() {
   const long open = g_live[static_cast<size_t>(LiveKind::kIsolate)];
   if (open < kMany || open % kEach != 0) return;
   const size_t used = count_mappings();
-  if (used > most_mappings() / 10 * 9) {
+  if (!leaves_mappings(used)) {
     throw Error(ErrorCode::kMemory, "this process has " + std::to_string(used) +
                                         " memory mappings, and the kernel allows " + std::to_string(most_mappings()) +
                                         " (vm.max_map_count): close isolates, or raise that");
