@@ -39,7 +39,7 @@ async def _iterate(context: Context, start: Callable[[], tuple[JSObject, bool]])
     try:
         while True:
             waiting = True
-            step = await promises.ask(isolate, functools.partial(_next, iterator))
+            step = await promises.ask(isolate, functools.partial(_v8._call_next, iterator))
             if is_async:
                 step = await _awaited(context, step)
             if not isinstance(step, _v8.JSObject):
@@ -62,25 +62,13 @@ async def _iterate(context: Context, start: Callable[[], tuple[JSObject, bool]])
 
 async def _close(context: Context, iterator: JSObject, waits: bool) -> None:
     """Call its ``return()``. Where it is still at work on a step, nobody waits for it."""
-
-    def end() -> Any:
-        method = iterator["return"] if "return" in iterator else undefined  # noqa: SIM401, it is no dict
-        return method() if callable(method) else undefined
-
     with contextlib.suppress(errors.V8SnapError):
-        closing = await promises.ask(context.isolate, end)
+        closing = await promises.ask(context.isolate, functools.partial(_v8._call_return, iterator))
         if waits:
             await _awaited(context, closing)
         elif isinstance(closing, _v8.JSPromise):
             # Its rejection is nobody's matter.
             await promises.ask(context.isolate, lambda: closing._when_settled(lambda *_: None))
-
-
-def _next(iterator: JSObject) -> Any:
-    method = iterator["next"] if "next" in iterator else undefined  # noqa: SIM401, it is no dict
-    if not callable(method):
-        raise TypeError(f"an iterable gave {iterator!r}, whose next is {method!r}, in place of an iterator")
-    return method()
 
 
 async def _awaited(context: Context, value: Any) -> Any:

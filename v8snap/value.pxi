@@ -181,6 +181,20 @@ cdef bint _is_protocols(str name):
     return name.startswith("_") and name.endswith("_") and name.startswith(("__", "_repr_", "_ipython_"))
 
 
+def _call_next(iterator):
+    """What an iterator's ``next()`` gives; TypeError where it has none."""
+    method = iterator["next"] if "next" in iterator else undefined
+    if not callable(method):
+        raise TypeError(f"an iterable gave {iterator!r}, whose next is {method!r}, in place of an iterator")
+    return method()
+
+
+def _call_return(iterator):
+    """What its ``return()`` gives; undefined where it has none."""
+    method = iterator["return"] if "return" in iterator else undefined
+    return method() if callable(method) else undefined
+
+
 def _iterate(iterator):
     """What a JavaScript iterator gives, closing it where Python stops early."""
     if not isinstance(iterator, JSObject):
@@ -189,10 +203,7 @@ def _iterate(iterator):
     try:
         while True:
             waiting = True
-            method = iterator["next"] if "next" in iterator else undefined
-            if not callable(method):
-                raise TypeError(f"an iterable gave {iterator!r}, whose next is {method!r}, in place of an iterator")
-            step = method()
+            step = _call_next(iterator)
             if not isinstance(step, JSObject):
                 raise TypeError(f"an iterator gave {step!r} in place of an object with done and value")
             if "done" in step and step["done"]:
@@ -208,9 +219,7 @@ def _iterate(iterator):
         # Not where another thread has the isolate: the garbage collector may be what ends this.
         if not ended and not iterator.closed and not (<JSObject>iterator)._context._isolate._busy:
             try:
-                method = iterator["return"] if "return" in iterator else undefined
-                if callable(method):
-                    method()
+                _call_return(iterator)
             except errors.V8SnapError:
                 pass
 
